@@ -1,0 +1,37 @@
+{#- Incremental facts restate by key. Each such model has a model of current states: one row per key with a `_fingerprint` over
+    the loads its source rows came in (load time, never event time) and over everything derived that may change later: the
+    customer, the exchange rate, refunds. A key whose fingerprint moved, or that is gone, is deleted in the model's own
+    transaction; the model then builds every key it lacks. So a withdrawn load, a merge or a changed rule restates exactly
+    the rows it touches. -#}
+
+{% macro fingerprint(columns) -%}
+hash({{ columns | join(', ') }})
+{%- endmacro %}
+
+{#- Order-independent fingerprint of a group's rows. -#}
+{% macro group_fingerprint(columns) -%}
+bit_xor(hash({{ columns | join(', ') }}))
+{%- endmacro %}
+
+{% macro delete_restated(states, key) -%}
+{%- if is_incremental() -%}
+delete from {{ this }} as built
+where not exists (
+    select 1
+    from {{ states }} as states
+    where states.{{ key }} = built.{{ key }}
+      and states._fingerprint = built._fingerprint
+)
+{%- else -%}
+select 1
+{%- endif -%}
+{%- endmacro %}
+
+{#- The keys this model still lacks: all of them on a full build. -#}
+{% macro missing_keys(states, key) -%}
+select states.*
+from {{ states }} as states
+{%- if is_incremental() %}
+where not exists (select 1 from {{ this }} as built where built.{{ key }} = states.{{ key }})
+{%- endif %}
+{%- endmacro %}

@@ -1,0 +1,52 @@
+{#
+  Raw columns are text. Each macro here reads one kind of value and yields NULL where the text is not one; the rules of a
+  base model then compare with the raw text to tell "absent" from "broken". DuckDB's names stay in this file.
+#}
+
+{# Text without surrounding blanks; an empty text is an absent one. #}
+{% macro to_text(column) -%}
+    nullif(trim({{ column }}), '')
+{%- endmacro %}
+
+{# Three decimals hold every ISO 4217 currency (KWD has three). #}
+{% macro money_type() -%}
+    decimal(18, 3)
+{%- endmacro %}
+
+{% macro to_money(column) -%}
+    try_cast({{ column }} as {{ money_type() }})
+{%- endmacro %}
+
+{% macro to_rate(column) -%}
+    try_cast({{ column }} as decimal(18, 8))
+{%- endmacro %}
+
+{% macro to_quantity(column) -%}
+    try_cast({{ column }} as {{ money_type() }})
+{%- endmacro %}
+
+{% macro to_integer(column) -%}
+    try_cast({{ column }} as bigint)
+{%- endmacro %}
+
+{% macro to_boolean(column) -%}
+    try_cast({{ column }} as boolean)
+{%- endmacro %}
+
+{% macro to_date(column) -%}
+    try_cast({{ column }} as date)
+{%- endmacro %}
+
+{# The session's zone is UTC, so a time without an offset is read as UTC. #}
+{% macro to_time(column) -%}
+    try_cast({{ column }} as timestamp with time zone)
+{%- endmacro %}
+
+{# A value that is there but could not be read. #}
+{% macro is_unreadable(raw_column, typed_column) -%}
+    ({{ to_text(raw_column) }} is not null and {{ typed_column }} is null)
+{%- endmacro %}
+
+{% macro is_currency(column) -%}
+    regexp_matches({{ column }}, '^[A-Z]{3}$')
+{%- endmacro %}
