@@ -1,0 +1,49 @@
+"""Puts the stages together into one graph for one home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from dagster_project.config import House
+from dagster_project.defs.ingest import build_ingest
+from dagster_project.defs.publish import build_publish
+from dagster_project.defs.quality import build_mart_gates
+from dagster_project.defs.schedules import nightly, nightly_schedule
+from dagster_project.defs.transform import build_models
+from dagster_project.night import MODES, Night
+from dagster_project.project import Translator
+
+
+def build_definitions(house: House) -> dg.Definitions:
+    """The graph, its checks, the job, the schedule, and the night that they share."""
+    house.settle_folders()
+
+    @dg.resource(
+        description="Tonight's run: lock, number, clock and record.",
+        config_schema={
+            "mode": dg.Field(
+                str, default_value="next", description=f"{', '.join(MODES)}: the next night, or what there is once more"
+            ),
+            "run_id": dg.Field(str, default_value="", description="Empty: made from the time of the run"),
+            "verbose": dg.Field(bool, default_value=False),
+        },
+    )
+    @contextmanager
+    def night(context: dg.InitResourceContext) -> Iterator[Night]:
+        config = context.resource_config
+        with Night.open(house, config["mode"], config["run_id"] or None, config["verbose"]) as tonight:
+            yield tonight
+
+    models = build_models(house, Translator())
+    gates = build_mart_gates()
+    return dg.Definitions(
+        assets=[build_ingest(house), models, build_publish(house, models)],
+        asset_checks=[gates],
+        jobs=[nightly],
+        schedules=[nightly_schedule(house)],
+        resources={"night": night},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,160 @@
+"""The commands: run, rebuild, rollback, reject. Exit codes are those of the contract.
+
+Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
+start in the same way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import textwrap
+import traceback
+from typing import Any
+
+from dagster_project.config import ConfigurationError, House, silence_telemetry
+from dagster_project.lock import AlreadyRunning, HomeLock
+
+_WRONG_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    silence_telemetry()
+    parser = argparse.ArgumentParser(prog="python -m dagster_project", description=__doc__)
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="tonight's job; NIGHTS and UNTIL as in the README")
+    run.add_argument("--nights", default=os.environ.get("NIGHTS", ""), help="how many nights; 0: nothing new")
+    run.add_argument("--until", default=os.environ.get("UNTIL", ""), help="until this night of the demo company")
+    commands.add_parser("rebuild", help="the warehouse anew from the lake and the decisions")
+    commands.add_parser("rollback", help="make the publication before current again")
+    reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
+    reject.add_argument("load_id")
+    options = parser.parse_args(arguments)
+    try:
+        house = House.from_environment()
+        house.is_demo()
+        return _COMMANDS[options.command](house, options)
+    except (ConfigurationError, AlreadyRunning) as problem:
+        return _say(options.verbose, problem)
+    except KeyboardInterrupt:
+        print("\nStopped; the next run repeats this night.", file=sys.stderr)
+        return 1
+
+
+def _say(verbose: bool, problem: Exception) -> int:
+    if verbose:
+        traceback.print_exc()
+    print(textwrap.fill(str(problem), 118), file=sys.stderr)
+    return _WRONG_USAGE
+
+
+def _run(house: House, options: argparse.Namespace) -> int:
+    nights, until = _number("NIGHTS", options.nights), _number("UNTIL", options.until)
+    if until is not None:
+        if not house.is_demo():
+            raise ConfigurationError("UNTIL counts the demo company's nights; this home is a real company's.")
+        done = _demo_nights(house)
+        nights = max(0, until - done)
+        if not nights:
+            print(f"Night {done} of the demo company is published already; nothing to do.")
+            return 0
+    if nights == 0:
+        return _one_run(house, "again", options.verbose)["exit_code"]
+    outcome = 0
+    for _ in range(1 if nights is None else nights):
+        record = _one_run(house, "next", options.verbose)
+        outcome = max(outcome, record["exit_code"])
+        if not record["published"]:
+            break
+    return outcome
+
+
+def _rebuild(house: House, options: argparse.Namespace) -> int:
+    return _one_run(house, "rebuild", options.verbose)["exit_code"]
+
+
+def _rollback(house: House, options: argparse.Namespace) -> int:
+    from dagster_project import release
+    from dagster_project.decisions import Decisions
+
+    lock = HomeLock(house.home)
+    lock.acquire()
+    try:
+        decisions = Decisions(house.lake)
+        release.recover(house, decisions)
+        target = release.previous(house, decisions)
+        if target is None:
+            raise ConfigurationError(
+                f"{house.published} keeps no publication before the current one, so there is nothing to return to."
+            )
+        release.make_current(house, target)
+        print(f"Readers now see the publication of run {target}. The next run publishes anew.")
+        return 0
+    finally:
+        lock.release()
+
+
+def _reject(house: House, options: argparse.Namespace) -> int:
+    from ingestion import Ledger
+
+    lock = HomeLock(house.home)
+    lock.acquire()
+    try:
+        tables = Ledger(house.lake).reject(options.load_id, run_id="command")
+        if not tables:
+            raise ConfigurationError(
+                f"No admitted load is called {options.load_id!r}. Its id stands in ops.loads of {house.published}/"
+                "omnihouse.duckdb."
+            )
+        print(f"Load {options.load_id} is withdrawn ({', '.join(tables)}). Its rows leave at the next run.")
+        return 0
+    finally:
+        lock.release()
+
+
+_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject}
+
+
+def _number(name: str, text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdigit():
+        raise ConfigurationError(f"{name} is {text!r}; it has to be a whole number.")
+    return int(text)
+
+
+def _demo_nights(house: House) -> int:
+    from dagster_project.decisions import Decisions
+
+    return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
+
+
+def _one_run(house: House, mode: str, verbose: bool) -> dict[str, Any]:
+    """Execute the job in this process and return the run's record."""
+    HomeLock(house.home).probe()
+    print("Setting the stage …", flush=True)
+    import dagster as dg
+
+    from dagster_project.definitions import defs
+    from dagster_project.night import new_run_id
+
+    run_id = new_run_id()
+    with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
+        defs.resolve_job_def("nightly").execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
+                "resources": {"night": {"config": {"mode": mode, "run_id": run_id, "verbose": verbose}}},
+            },
+            tags={"omnihouse/run_id": run_id, "omnihouse/mode": mode},
+        )
+    file = house.runs / f"{run_id}.json"
+    if not file.exists():
+        raise ConfigurationError("The run could not start; run again with -v to see why.")
+    record: dict[str, Any] = json.loads(file.read_text())
+    return record

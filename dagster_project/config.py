@@ -1,0 +1,309 @@
+"""Where everything is and how this home is set up: the one reader of the environment.
+
+Belongs here: paths under the state folder, settings and their checks, which sources are configured.
+Does not belong here: what a setting makes a source or a model do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+PROJECT = Path(__file__).resolve().parent.parent
+# A change of this number says that state written by an earlier version is read differently.
+STATE_VERSION = 1
+_NO_CALLS_OUT = {
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DAGSTER_DISABLE_TELEMETRY": "true",
+}
+
+
+class ConfigurationError(Exception):
+    """A setting is wrong or two settings contradict each other; the text says which and what to do."""
+
+
+def silence_telemetry() -> None:
+    """Switch off the reports that dlt, dbt, Great Expectations and Dagster would send."""
+    os.environ.update(_NO_CALLS_OUT)
+
+
+@dataclass(frozen=True)
+class House:
+    """One home: its paths and settings. Two homes never touch each other."""
+
+    home: Path
+    currency: str = "CNY"
+    timezone: str = "Asia/Shanghai"
+    memory: str | None = None
+    demo: str = "auto"
+    demo_persons: int = 5000
+    demo_seed: int = 1
+    demo_down: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    releases_kept: int = 7
+    stale_policy: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> House:
+        """Read and check every setting; raises `ConfigurationError` naming the first wrong one."""
+        env = os.environ if environ is None else environ
+        home = Path(env.get("OMNIHOUSE_HOME") or PROJECT / ".omnihouse").expanduser().resolve()
+        return cls(
+            home=home,
+            currency=_matching(env, "OMNIHOUSE_CURRENCY", "CNY", r"[A-Z]{3}", "an ISO 4217 code such as CNY"),
+            timezone=_timezone(env),
+            memory=_matching(env, "OMNIHOUSE_MEMORY", "", r"|\d+(\.\d+)?\s*([KMGT]i?B|%)", "a size such as 4GB")
+            or None,
+            demo=_matching(env, "OMNIHOUSE_DEMO", "auto", r"auto|0|1", "auto, 0 or 1"),
+            demo_persons=_whole_number(env, "DEMO_PERSONS", 5000, least=1),
+            demo_seed=_whole_number(env, "DEMO_SEED", 1, least=0),
+            demo_down=tuple(part for part in re.split(r"[,\s]+", env.get("DEMO_DOWN", "")) if part),
+            as_of=_moment(env, "OMNIHOUSE_AS_OF"),
+            releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
+            stale_policy=_stale_policy(env),
+            settings=_source_settings(env),
+        )
+
+    @property
+    def landing(self) -> Path:
+        """Exports dropped by people or systems; read only."""
+        return self.home / "landing"
+
+    @property
+    def demo_home(self) -> Path:
+        """The demo company's systems; absent in a real home."""
+        return self.home / "demo"
+
+    @property
+    def rules(self) -> Path:
+        """The company's own rule files, which replace shipped seeds of the same name."""
+        return self.home / "rules"
+
+    @property
+    def mappings(self) -> Path:
+        """The company's own export mappings."""
+        return self.home / "mappings"
+
+    @property
+    def lake(self) -> Path:
+        """Raw Parquet, the ledger and the decisions."""
+        return self.home / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The private, rebuildable DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What BI tools read."""
+        return self.home / "published"
+
+    @property
+    def quality(self) -> Path:
+        """Great Expectations Data Docs."""
+        return self.home / "quality"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's run and event storage."""
+        return self.home / "dagster"
+
+    @property
+    def runs(self) -> Path:
+        """One JSON a run."""
+        return self.home / "runs"
+
+    @property
+    def dbt_work(self) -> Path:
+        """dbt's artefacts and the seeds as assembled from shipped and own rules."""
+        return self.home / "dbt"
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB spills what its memory limit does not hold."""
+        return self.home / "spill"
+
+    @cached_property
+    def memory_limit(self) -> str:
+        """DuckDB's limit as DuckDB writes it, e.g. ``14.1GiB``; 60 % of the machine's memory unless set."""
+        share = 0.6
+        if self.memory and self.memory.endswith("%"):
+            share = float(self.memory[:-1]) / 100
+        elif self.memory:
+            return self.memory.replace(" ", "")
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return f"{share * total / 2**30:.1f}GiB"
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether a real source is set up: a setting of a source, or a file in the landing folder."""
+        landed = self.landing.is_dir() and any(path.is_file() for path in self.landing.rglob("*"))
+        return bool(self.settings) or landed
+
+    def is_demo(self) -> bool:
+        """Whether tonight runs on the demo company.
+
+        A home is demo or real from its first run on; raises `ConfigurationError` when the settings now say otherwise.
+        """
+        kind = self.kind()
+        wanted = {"0": "real", "1": "demo"}.get(self.demo) or ("real" if self.is_configured else "demo")
+        if kind and kind != wanted:
+            if self.demo == "auto" and kind == "demo" and not self.is_configured:
+                return True
+            if self.demo == "auto" and kind == "real":
+                return False
+            raise ConfigurationError(
+                f"{self.home} holds a {kind} company, and the settings ask for a {wanted} one. Mixing the two would "
+                f"spoil both: set OMNIHOUSE_HOME to another folder, or OMNIHOUSE_DEMO={'1' if kind == 'demo' else '0'}."
+            )
+        if wanted == "real" and not self.is_configured and not kind:
+            raise ConfigurationError(
+                "OMNIHOUSE_DEMO=0, and no source is configured. Set SOURCES__SHOPIFY__SHOP_URL and __ACCESS_TOKEN, "
+                "SOURCES__ZENDESK__BASE_URL, __EMAIL and __API_TOKEN, or SOURCES__POS__DATABASE_URL, or drop exports "
+                f"into {self.landing}/<export>/."
+            )
+        return wanted == "demo"
+
+    def kind(self) -> str | None:
+        """`demo` or `real` once a first run has settled it, else None."""
+        card = self.home / "home.json"
+        return json.loads(card.read_text())["kind"] if card.exists() else None
+
+    def settle_folders(self) -> None:
+        """Create the home's folders; raises `ConfigurationError` when this user may not."""
+        try:
+            for folder in (self.lake, self.rules, self.mappings, self.runs, self.dagster, self.dbt_work, self.spill):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise ConfigurationError(
+                f"{self.home} cannot be written ({problem.strerror}: {problem.filename}). "
+                "Set OMNIHOUSE_HOME to a folder that this user may write."
+            ) from problem
+        config = self.dagster / "dagster.yaml"
+        if not config.exists():
+            config.write_text(_DAGSTER_YAML)
+
+    def settle(self, demo: bool) -> None:
+        """Create the home's folders and write down what kind of home it is."""
+        self.settle_folders()
+        if not demo:
+            self.landing.mkdir(exist_ok=True)
+        card = self.home / "home.json"
+        if not card.exists():
+            fresh = card.with_suffix(".tmp")
+            fresh.write_text(json.dumps({"kind": "demo" if demo else "real", "state_version": STATE_VERSION}) + "\n")
+            fresh.replace(card)
+        elif (found := json.loads(card.read_text()).get("state_version", 0)) > STATE_VERSION:
+            raise ConfigurationError(
+                f"{self.home} was written by a newer Omnihouse: state version {found}; this one reads {STATE_VERSION}. "
+                "Run that version, or restore a backup of the home."
+            )
+
+    def secrets(self) -> list[str]:
+        """Every configured value that must never be shown."""
+        return [
+            value
+            for source in self.settings.values()
+            for name, value in source.items()
+            if re.search(r"token|password|secret|key|url", name) and len(value) > 3
+        ]
+
+
+_DAGSTER_YAML = """\
+# Written once by Omnihouse; edit freely.
+telemetry:
+  enabled: false
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, wanted: str) -> str:
+    value = env.get(name, "").strip() or default
+    if not re.fullmatch(pattern, value):
+        raise ConfigurationError(f"{name} is {value!r}; it has to be {wanted}.")
+    return value
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:
+    text = env.get(name, "").strip()
+    if text and not (text.isdigit() and int(text) >= least):
+        raise ConfigurationError(f"{name} is {text!r}; it has to be a whole number, at least {least}.")
+    return int(text) if text else default
+
+
+def _timezone(env: Mapping[str, str]) -> str:
+    name = env.get("OMNIHOUSE_TIMEZONE", "").strip() or "Asia/Shanghai"
+    if name not in available_timezones():
+        raise ConfigurationError(
+            f"OMNIHOUSE_TIMEZONE is {name!r}; it has to be a name of the IANA list such as Europe/Berlin."
+        )
+    return name
+
+
+def _moment(env: Mapping[str, str], name: str) -> datetime | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{name} is {text!r}; it has to be an ISO 8601 moment such as 2026-07-01T02:00:00+08:00."
+        ) from None
+    return moment.replace(tzinfo=moment.tzinfo or ZoneInfo(_timezone(env))).astimezone(UTC)
+
+
+def _stale_policy(env: Mapping[str, str]) -> dict[str, str]:
+    """`OMNIHOUSE_STALE_POLICY="pos=block,zendesk=publish"`: what a source that is down does to the publication."""
+    text = env.get("OMNIHOUSE_STALE_POLICY", "").strip()
+    policy = {}
+    for part in filter(None, re.split(r"[,\s]+", text)):
+        source, _, choice = part.partition("=")
+        if choice not in ("publish", "block"):
+            raise ConfigurationError(
+                f"OMNIHOUSE_STALE_POLICY has {part!r}; write <source>=publish or <source>=block, separated by commas."
+            )
+        policy[source] = choice
+    return policy
+
+
+def _source_settings(env: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Settings per source, lower-cased: the environment over `.dlt/secrets.toml` over `.dlt/config.toml`."""
+    settings: dict[str, dict[str, str]] = {}
+    for name in ("config.toml", "secrets.toml"):
+        file = PROJECT / ".dlt" / name
+        if file.exists():
+            try:
+                content: dict[str, Any] = tomllib.loads(file.read_text())
+            except tomllib.TOMLDecodeError as problem:
+                raise ConfigurationError(f".dlt/{name} is not valid TOML: {problem}. Mend that line.") from None
+            for source, values in content.get("sources", {}).items():
+                if isinstance(values, dict):
+                    settings.setdefault(source, {}).update({key.lower(): str(value) for key, value in values.items()})
+    for key, value in env.items():
+        parts = key.split("__")
+        if len(parts) == 3 and parts[0] == "SOURCES" and value.strip():
+            settings.setdefault(parts[1].lower(), {})[parts[2].lower()] = value.strip()
+    return settings

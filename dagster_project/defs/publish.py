@@ -1,0 +1,88 @@
+"""Write, audit, publish: the release is built beside the current one and becomes current in one rename."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dagster_project import bookkeeping, project, release, summary
+from dagster_project.config import House
+from dagster_project.decisions import Decisions
+from dagster_project.keys import asset_key
+from dagster_project.night import GateRefused, Night, StepFailed
+from dagster_project.warehouse import connect
+from ingestion import Ledger
+
+PUBLISHED = asset_key("published", "omnihouse")
+SOURCES_COMPLETE = dg.AssetCheckSpec(
+    name="every_source_is_fresh",
+    asset=PUBLISHED,
+    description="A source that was down or refused leaves its tables at the last good state; this says which.",
+)
+
+
+def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """The asset of the published file; it depends on every table that the file holds."""
+    shown = sorted(key for key in models.keys if key.path[0] in (*release.PUBLISHED_SCHEMAS, "restricted"))
+
+    @dg.asset(
+        key=PUBLISHED,
+        deps=shown,
+        group_name="published",
+        owners=[project.OWNER],
+        check_specs=[SOURCES_COMPLETE],
+        required_resource_keys={"night"},
+        description="`published/omnihouse.duckdb` and the Parquet beside it: all that BI tools read.",
+        kinds={"duckdb", "parquet"},
+    )
+    def omnihouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        night: Night = context.resources.night
+        with night.step("publish") as step:
+            _refuse(night)
+            with connect(house) as warehouse:
+                bookkeeping.write_history(warehouse, night)
+                bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
+                rows = release.build(night, warehouse)
+                Decisions(house.lake).write_identity(warehouse, night.run_id, night.number)
+            release.seal(night, rows, summary.front_page(night, rows))
+            release.make_current(house, night.run_id)
+            night.published = True
+            Decisions(house.lake).add_publication(night.publication())
+            release.prune(house, Decisions(house.lake))
+            step.rows = sum(rows.values())
+            step.detail = f"{len(rows)} tables"
+        stale = {name: state["reason"] for name, state in night.sources.items() if state["status"] == "stale"}
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": step.rows,
+                "file": dg.MetadataValue.path(house.published / "omnihouse.duckdb"),
+                "tables": dg.MetadataValue.json(rows),
+                "run": night.run_id,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=SOURCES_COMPLETE.name,
+                    passed=not stale,
+                    metadata={"stale": dg.MetadataValue.json(stale)},
+                )
+            ],
+        )
+
+    return omnihouse
+
+
+def _refuse(night: Night) -> None:
+    """Raise when something that was seen tonight must keep readers on the publication before."""
+    refused = [gate for gate in night.gates if gate["severity"] == "block" and not gate["success"] and
+               gate["table_schema"] in release.PUBLISHED_SCHEMAS]  # fmt: skip
+    if refused:
+        raise GateRefused("a gate on the marts failed; readers keep the publication before")
+    holding = [
+        name
+        for name, state in night.sources.items()
+        if state["status"] == "stale" and night.house.stale_policy.get(name) == "block"
+    ]
+    if holding:
+        raise StepFailed(
+            f"{', '.join(holding)} could not be loaded tonight, and OMNIHOUSE_STALE_POLICY says not to publish then. "
+            "Readers keep the publication before; the next run pulls what is missing."
+        )

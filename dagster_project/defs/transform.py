@@ -1,0 +1,149 @@
+"""From raw views to marts: one `dbt build` as a child process, its models as assets and its tests as checks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
+
+from dagster_project import lineage, project
+from dagster_project.config import House
+from dagster_project.night import GateRefused, Night, StepFailed
+from dagster_project.warehouse import connect
+
+_TABLE_LAYERS = ("staging", "quarantine", "seeds", "intermediate", "marts", "restricted")
+
+
+def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDefinition:
+    """The assets of the dbt project."""
+    manifest_path = project.manifest(house)
+
+    @dbt_assets(
+        manifest=manifest_path,
+        project=project.dbt_project(house),
+        dagster_dbt_translator=translator,
+        exclude="resource_type:unit_test",
+        required_resource_keys={"night"},
+        name="models",
+    )
+    def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        night: Night = context.resources.night
+        manifest = json.loads(manifest_path.read_text())
+        os.environ.update(project.environment(house, with_key=True))
+        invocation = project.dbt_cli().cli(
+            ["build", "--exclude-resource-type", "unit_test"],
+            manifest=manifest,
+            dagster_dbt_translator=translator,
+            context=context,
+            target_path=project.target(house),
+            raise_on_error=False,
+        )
+        messages = _follow(night, invocation, manifest)
+        with connect(house) as warehouse:
+            rows = _row_counts(warehouse)
+            columns = lineage.of_models(
+                manifest, project.target(house) / "compiled", warehouse, house.dbt_work / "column_lineage.json"
+            )
+        columns |= {
+            unique_id: lineage.BY_HAND[node["name"]]
+            for unique_id, node in manifest["nodes"].items()
+            if node["name"] in lineage.BY_HAND
+        }
+        _note_layers(night, rows)
+        for message in messages:
+            unique_id = message.raw_event["data"]["node_info"]["unique_id"]
+            for event in message.to_default_asset_events(
+                manifest, translator, context, project.target(house), project.dbt_project(house)
+            ):
+                if isinstance(event, dg.Output):
+                    node = manifest["nodes"][unique_id]
+                    extra: dict[str, Any] = {}
+                    if (count := rows.get((node["schema"], node["name"]))) is not None:
+                        extra["dagster/row_count"] = count
+                    if unique_id in columns:
+                        extra["dagster/column_lineage"] = lineage.metadata(columns[unique_id])
+                    event = event.with_metadata({**event.metadata, **extra})
+                yield event
+        _judge(night, json.loads((project.target(house) / "run_results.json").read_text()), manifest)
+
+    return models
+
+
+def _follow(night: Night, invocation: Any, manifest: dict[str, Any]) -> list[DbtCliEventMessage]:
+    """Read dbt's events as they come, a progress line a layer, and return those that carry a result."""
+    waiting = Counter(
+        node["schema"] for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")
+    )
+    messages = []
+    log = night.house.dbt_work / "last_build.log"
+    with open(log, "w") as sink, night.step("transform (dbt)") as step:
+        events = iter(invocation.stream_raw_events())
+        while True:
+            # dagster-dbt prints each of dbt's lines; they belong in the log, not between the progress lines.
+            with contextlib.redirect_stdout(sink):
+                event = next(events, None)
+            if event is None:
+                break
+            node = event.raw_event["data"].get("node_info", {})
+            if not node.get("unique_id") or not event.is_result_event:
+                continue
+            messages.append(event)
+            schema = manifest["nodes"].get(node["unique_id"], {}).get("schema", "")
+            if node["resource_type"] in ("model", "seed"):
+                waiting[schema] -= 1
+                if waiting[schema] == 0 and schema in _TABLE_LAYERS:
+                    print(f"    {schema} is built", flush=True)
+        if not (project.target(night.house) / "run_results.json").exists() or not messages:
+            tail = log.read_text().strip().splitlines()[-12:]
+            raise StepFailed(f"dbt ended before it built anything; the last lines of {log}: " + " / ".join(tail))
+        step.detail = f"{len(messages)} models and tests"
+    return messages
+
+
+def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Turn dbt's results into the run's record; raise when a model failed or a test refuses."""
+    errors, failures = [], []
+    for result in results["results"]:
+        node = manifest["nodes"].get(result["unique_id"], {})
+        is_test = node.get("resource_type") == "test"
+        if is_test:
+            night.tests[result["status"]] = night.tests.get(result["status"], 0) + 1
+        if result["status"] == "error":
+            errors.append(f"{result['unique_id']}: {result.get('message')}")
+        elif result["status"] == "fail":
+            failures.append(f"{node['name']} found {result.get('failures')} rows")
+    if errors:
+        text = f"dbt could not build {len(errors)} models or tests, first {errors[0]}. "
+        text += f"The whole log is {night.house.dbt_work / 'last_build.log'}."
+        night.problem("step", "transform", text)
+        raise StepFailed(night.without_secrets(text))
+    if failures:
+        text = "tests on the tables refuse the publication: " + "; ".join(failures[:5])
+        text += f" ({len(failures)} in all). Readers keep the publication before; see the test's SQL in "
+        text += f"{project.target(night.house) / 'compiled'}."
+        night.problem("gate", "transform", text)
+        raise GateRefused(text)
+
+
+def _row_counts(warehouse: Any) -> dict[tuple[str, str], int]:
+    counts = {}
+    for schema, table in warehouse.execute(
+        "select schema_name, table_name from duckdb_tables() where schema_name in (select unnest($1))",
+        [[*_TABLE_LAYERS, "ops"]],
+    ).fetchall():
+        counts[(schema, table)] = warehouse.execute(f'select count(*) from "{schema}"."{table}"').fetchone()[0]
+    return counts
+
+
+def _note_layers(night: Night, rows: dict[tuple[str, str], int]) -> None:
+    for layer in ("staging", "quarantine", "intermediate", "marts"):
+        night.layers[layer] = sum(
+            count for (schema, table), count in rows.items() if schema == layer and not table.startswith("_")
+        )
+    night.quarantined = rows.get(("ops", "quarantine"), 0)

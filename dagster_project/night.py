@@ -1,0 +1,214 @@
+"""One run: its number, its logical clock, its lock, and the record of what happened, kept as `runs/<run_id>.json`.
+
+Belongs here: what is true of the whole run. What a step does belongs to the step's own module.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import resource
+import secrets
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dagster_project import release, summary
+from dagster_project.config import ConfigurationError, House
+from dagster_project.decisions import Decisions, Publication
+from dagster_project.lock import HomeLock
+
+MODES = ("next", "again", "rebuild")
+_VERSIONED = ("omnihouse", "dagster", "dbt-core", "dbt-duckdb", "dlt", "duckdb", "great-expectations")
+
+
+class StepFailed(Exception):
+    """A step could not do its work. The text is a paragraph for a person: what, where, what to do next."""
+
+
+class GateRefused(Exception):
+    """A gate found something that must not be published. The text says what and where."""
+
+
+@dataclass
+class StepRecord:
+    """One line of the live progress."""
+
+    name: str
+    started_at: str
+    seconds: float = 0.0
+    rows: int | None = None
+    detail: str = ""
+    status: str = "running"
+    error: str | None = None
+
+
+@dataclass
+class Night:
+    """Tonight's run. Made by `Night.open`, which holds the home's lock until the end of the `with` block."""
+
+    house: House
+    run_id: str
+    mode: str
+    number: int
+    demo_night: int
+    as_of: datetime
+    is_demo: bool
+    verbose: bool = False
+    steps: list[StepRecord] = field(default_factory=list)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, str]] = field(default_factory=list)
+    tests: dict[str, int] = field(default_factory=dict)
+    layers: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+    published: bool = False
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, house: House, mode: str = "next", run_id: str | None = None, verbose: bool = False
+    ) -> Iterator[Night]:
+        """Take the lock, finish what a crash left half done, and number the night; write the record at the end.
+
+        Raises `AlreadyRunning` and `ConfigurationError` before anything is changed.
+        """
+        if mode not in MODES:
+            raise ConfigurationError(f"A run's mode is {mode!r}; it has to be one of {', '.join(MODES)}.")
+        is_demo = house.is_demo()
+        house.settle(is_demo)
+        lock = HomeLock(house.home)
+        lock.acquire()
+        try:
+            decisions = Decisions(house.lake)
+            release.recover(house, decisions)
+            published = decisions.publications()
+            demo_night = max((publication.demo_night for publication in published), default=0)
+            as_of = house.as_of or datetime.now(UTC).replace(microsecond=0)
+            if is_demo:
+                from ingestion.demo import Company
+
+                company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed)
+                demo_night = demo_night + 1 if mode == "next" else max(demo_night, company.night, 1)
+                as_of = house.as_of or company.as_of(demo_night)
+            night = cls(
+                house=house,
+                run_id=run_id or new_run_id(),
+                mode=mode,
+                number=max((publication.night for publication in published), default=0) + 1,
+                demo_night=demo_night,
+                as_of=as_of,
+                is_demo=is_demo,
+                verbose=verbose,
+            )
+            try:
+                yield night
+            finally:
+                night.write()
+                print(summary.closing(night), flush=True)
+        finally:
+            lock.release()
+
+    @property
+    def as_of_date(self) -> date:
+        """The last day that is complete in the reporting zone."""
+        return self.as_of.astimezone(ZoneInfo(self.house.timezone)).date() - timedelta(days=1)
+
+    @property
+    def exit_code(self) -> int:
+        """0 published whole, 1 a step or source failed, 3 a gate refused to publish."""
+        if self.published:
+            return 1 if self.problems else 0
+        return 3 if any(problem["kind"] == "gate" for problem in self.problems) else 1
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[StepRecord]:
+        """Time one step and print its line when it ends, whatever way it ends."""
+        record = StepRecord(name, datetime.now(UTC).isoformat())
+        self.steps.append(record)
+        begun = time.perf_counter()
+        try:
+            yield record
+        except BaseException as problem:
+            record.status, record.error = "failed", str(problem)
+            if not isinstance(problem, StepFailed | GateRefused):
+                record.error = f"{type(problem).__name__}: {problem}"
+                if self.verbose:
+                    traceback.print_exc()
+            kind = "gate" if isinstance(problem, GateRefused) else "step"
+            self.problem(kind, name, record.error)
+            raise
+        finally:
+            record.seconds = round(time.perf_counter() - begun, 2)
+            if record.status == "running":
+                record.status = "done"
+            self.announce(record)
+
+    def announce(self, record: StepRecord) -> None:
+        """Print the progress line of a step."""
+        rows = "" if record.rows is None else f"{record.rows:,} rows"
+        mark = {"done": " ", "stale": "!", "failed": "✗"}.get(record.status, " ")
+        print(f"{mark} {record.name:<28} {rows:>16} {record.seconds:>8.1f} s  {record.detail}".rstrip(), flush=True)
+
+    def problem(self, kind: str, where: str, text: str) -> None:
+        """Note what went wrong once, with every secret struck out; kinds are `source`, `step` and `gate`."""
+        entry = {"kind": kind, "where": where, "text": self.without_secrets(text)}
+        if entry not in self.problems:
+            self.problems.append(entry)
+
+    def without_secrets(self, text: str) -> str:
+        """Replace every configured credential in a text."""
+        for secret in self.house.secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def publication(self) -> Publication:
+        """This run as a publication, stamped now."""
+        return Publication(
+            self.run_id, self.number, self.demo_night, self.as_of.isoformat(), datetime.now(UTC).isoformat()
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Everything known of the run so far, ready for JSON."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "night": self.number,
+            "demo_night": self.demo_night if self.is_demo else None,
+            "as_of": self.as_of.isoformat(),
+            "started_at": self.started_at.isoformat(),
+            "seconds": round((datetime.now(UTC) - self.started_at).total_seconds(), 2),
+            "published": self.published,
+            "exit_code": self.exit_code,
+            "versions": {name: importlib.metadata.version(name) for name in _VERSIONED},
+            "peak_memory_mb": {"process": peak // 1024, "largest_child": peak_children // 1024},
+            "sources": self.sources,
+            "steps": [vars(step) for step in self.steps],
+            "tests": self.tests,
+            "gates": self.gates,
+            "layers": self.layers,
+            "quarantined": self.quarantined,
+            "problems": self.problems,
+        }
+
+    def write(self) -> Path:
+        """Write the run's JSON in one rename."""
+        file = self.house.runs / f"{self.run_id}.json"
+        fresh = file.with_suffix(".tmp")
+        fresh.write_text(json.dumps(self.record(), indent=1, default=str, ensure_ascii=False) + "\n")
+        fresh.replace(file)
+        return file
+
+
+def new_run_id() -> str:
+    """A name for a run that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,194 @@
+"""A publication on disk: built in its own folder, made current by one rename, kept for a while, returned to.
+
+Readers follow `published/current`; whoever has the old file open keeps reading it undisturbed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from dagster_project.config import House
+from dagster_project.decisions import Decisions, Publication
+
+if TYPE_CHECKING:
+    from dagster_project.night import Night
+
+# The storage format of DuckDB 1.2, which every BI driver in use today opens.
+STORAGE_VERSION = "v1.2.0"
+PUBLISHED_SCHEMAS = ("marts", "ops")
+_PRIVATE = {"ops.run_parameters", "ops.identity_decisions", "ops.warehouse_state"}
+_FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
+
+
+def build(night: Night, warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Write a fresh, compact release from the warehouse; nothing is visible to readers yet.
+
+    Returns the rows of every published table.
+    """
+    folder = night.house.published / "releases" / night.run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("parquet", "reports", "exports"):
+        (folder / name).mkdir(parents=True)
+    (folder / "restricted").mkdir(mode=0o700)
+    rows = _copy(warehouse, folder / "omnihouse.duckdb", PUBLISHED_SCHEMAS, folder / "parquet")
+    _copy(warehouse, folder / "restricted" / "omnihouse_restricted.duckdb", ("restricted",), None)
+    return rows
+
+
+def seal(night: Night, rows: dict[str, int], index: str) -> Path:
+    """Add front page and manifest, try the file as a reader would, and make everything durable and read-only."""
+    folder = night.house.published / "releases" / night.run_id
+    (folder / "index.html").write_text(index)
+    file = folder / "omnihouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as reader:
+        for table, expected in rows.items():
+            schema, name = table.split(".")
+            found = reader.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
+            if found is None or found[0] != expected:
+                raise RuntimeError(f"{table} has {found} rows in the release and {expected} in the warehouse")
+    manifest: dict[str, Any] = {
+        **vars(night.publication()),
+        "versions": night.record()["versions"],
+        "tables": rows,
+        "files": {
+            str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o400 if "restricted" in path.relative_to(folder).parts else 0o444)
+            _sync(path)
+    for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        _sync(path)
+    return folder
+
+
+def make_current(house: House, run_id: str) -> None:
+    """The one rename that publishes."""
+    published = house.published
+    for name in _FIXED_LINKS:
+        link = published / name
+        if not link.is_symlink():
+            link.symlink_to(Path("current") / name)
+    fresh = published / "current.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(Path("releases") / run_id)
+    os.replace(fresh, published / "current")
+    _sync(published)
+
+
+def current(house: House) -> str | None:
+    """The run id of the release that readers see, or None before the first publication."""
+    link = house.published / "current"
+    return Path(os.readlink(link)).name if link.is_symlink() else None
+
+
+def recover(house: House, decisions: Decisions) -> None:
+    """Finish what a crash left half done: note a release that was made current, drop the rest.
+
+    A release counts from the rename on; the list of publications may lag behind it by one.
+    """
+    listed = {publication.run_id for publication in decisions.publications()}
+    run_id = current(house)
+    card = house.published / "releases" / str(run_id) / "manifest.json"
+    if run_id and run_id not in listed and card.exists():
+        manifest = json.loads(card.read_text())
+        decisions.add_publication(
+            Publication(**{name: manifest[name] for name in ("run_id", "night", "demo_night", "as_of", "published_at")})
+        )
+        listed.add(run_id)
+    decisions.drop_unpublished()
+    releases = house.published / "releases"
+    for folder in releases.iterdir() if releases.is_dir() else ():
+        if folder.name not in listed:
+            _remove(folder)
+
+
+def prune(house: House, decisions: Decisions) -> None:
+    """Keep the newest releases; the current one always stays."""
+    order = [publication.run_id for publication in decisions.publications()]
+    releases = house.published / "releases"
+    kept = set(order[-house.releases_kept :]) | {current(house)}
+    for folder in releases.iterdir():
+        if folder.name not in kept:
+            _remove(folder)
+
+
+def previous(house: House, decisions: Decisions) -> str | None:
+    """The newest kept release before the current one."""
+    order = [publication.run_id for publication in decisions.publications()]
+    run_id = current(house)
+    earlier = order[: order.index(run_id)] if run_id in order else []
+    return next((run for run in reversed(earlier) if (house.published / "releases" / run).is_dir()), None)
+
+
+def sha256(file: Path) -> str:
+    """The content hash of a file, read in pieces."""
+    with open(file, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _copy(
+    warehouse: duckdb.DuckDBPyConnection, file: Path, schemas: tuple[str, ...], parquet: Path | None
+) -> dict[str, int]:
+    """Copy tables with their comments into a new database file, and to Parquet beside it."""
+    rows: dict[str, int] = {}
+    warehouse.execute(f"attach '{file}' as release (storage_version '{STORAGE_VERSION}')")
+    try:
+        for schema, table, comment in warehouse.execute(
+            "select schema_name, table_name, comment from duckdb_tables()"
+            " where database_name = current_database() and schema_name in (select unnest($1)) order by all",
+            [list(schemas)],
+        ).fetchall():
+            if f"{schema}.{table}" in _PRIVATE:
+                continue
+            name = f'"{schema}"."{table}"'
+            warehouse.execute(f'create schema if not exists release."{schema}"')
+            warehouse.execute(f"create table release.{name} as from {name}")
+            counted = warehouse.execute(f"select count(*) from release.{name}").fetchone()
+            rows[f"{schema}.{table}"] = counted[0] if counted else 0
+            if comment:
+                warehouse.execute(f"comment on table release.{name} is {_literal(comment)}")
+            for column, text in warehouse.execute(
+                "select column_name, comment from duckdb_columns() where database_name = current_database()"
+                " and schema_name = $1 and table_name = $2 and comment is not null",
+                [schema, table],
+            ).fetchall():
+                warehouse.execute(f'comment on column release.{name}."{column}" is {_literal(text)}')
+            if parquet:
+                (parquet / f"{schema}.{table}").mkdir()
+                target = parquet / f"{schema}.{table}" / "part-0.parquet"
+                warehouse.execute(f"copy {name} to '{target}' (format parquet, compression zstd)")
+        warehouse.execute("checkpoint release")
+    finally:
+        warehouse.execute("detach release")
+    return rows
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(folder: Path) -> None:
+    # Renamed first, so that a crash half way never leaves something that looks like a release.
+    doomed = folder.with_name(f".{folder.name}.removed")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)

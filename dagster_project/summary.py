@@ -1,0 +1,82 @@
+"""What a run says at its end: the summary on the terminal and the front page of a release."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from typing import TYPE_CHECKING
+
+from dagster_project import release
+
+if TYPE_CHECKING:
+    from dagster_project.night import Night
+
+_LAYERS = ("lake", "staging", "quarantine", "intermediate", "marts")
+
+
+def closing(night: Night) -> str:
+    """The summary of the contract: rows a layer, gates, quarantined rows, seconds a step, where to look."""
+    passed = sum(1 for gate in night.gates if gate["success"])
+    refused = [gate for gate in night.gates if not gate["success"] and gate["severity"] == "block"]
+    warned = len(night.gates) - passed - len(refused)
+    layers = " · ".join(f"{layer} {night.layers[layer]:,}" for layer in _LAYERS if layer in night.layers)
+    steps = " · ".join(f"{step.name} {step.seconds:.1f}" for step in night.steps)
+    lines = [
+        "",
+        _headline(night),
+        f"  rows         {layers or 'none'}",
+        f"  gates        {passed} passed, {len(refused)} refused, {warned} warned; "
+        f"dbt tests {night.tests.get('pass', 0)} passed, {night.tests.get('fail', 0)} failed, "
+        f"{night.tests.get('warn', 0)} warned",
+        f"  quarantined  {night.quarantined:,} rows" + ("; see ops.quarantine" if night.quarantined else ""),
+        *textwrap.wrap(steps, 110, initial_indent="  seconds      ", subsequent_indent=" " * 15),
+    ]
+    for problem in night.problems:
+        lines += ["", *textwrap.wrap(f"{problem['where']}: {problem['text']}", 116, subsequent_indent="  ")]
+    shown = release.current(night.house)
+    lines += [
+        "",
+        f"  look at      {night.house.published / 'omnihouse.duckdb'}" if shown else "  nothing is published yet",
+        f"  front page   {night.house.published / 'index.html'}" if shown else "",
+        f"  data docs    {night.house.quality / 'index.html'}",
+        f"  record       {night.house.runs / (night.run_id + '.json')}",
+    ]
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _headline(night: Night) -> str:
+    name = f"Night {night.demo_night} of the demo company" if night.is_demo else f"Run {night.run_id}"
+    took = f"{night.record()['seconds']:.0f} s"
+    stale = [source for source, state in night.sources.items() if state["status"] in ("stale", "failed")]
+    if night.published and stale:
+        return f"{name} is published with stale data of {', '.join(sorted(stale))}, {took} (exit 1)"
+    if night.published:
+        return f"{name} is published, {took}"
+    reason = "a gate refused it" if night.exit_code == 3 else "a step failed"
+    return f"{name} is NOT published: {reason}, {took} (exit {night.exit_code}); readers keep the publication before"
+
+
+def front_page(night: Night, rows: dict[str, int]) -> str:
+    """One self-contained page: when, what was loaded, the gates, and what each table holds."""
+    passed = sum(1 for gate in night.gates if gate["success"])
+    sources = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(state['status'])}</td>"
+        f"<td class=n>{state.get('rows_landed', 0):,}</td></tr>"
+        for name, state in sorted(night.sources.items())
+    )
+    tables = "".join(f"<tr><td>{html.escape(name)}</td><td class=n>{count:,}</td></tr>" for name, count in rows.items())
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Omnihouse {night.as_of_date}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }}
+table {{ border-collapse: collapse; min-width: 20rem; }} th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; }}
+td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }} tr {{ border-bottom: 1px solid #e4e8ee; }}
+</style></head><body>
+<h1>Omnihouse, data to {night.as_of_date}</h1>
+<p>Run {html.escape(night.run_id)}, publication {night.number}. {passed} of {len(night.gates)} gates and
+{night.tests.get("pass", 0)} table tests passed; {night.quarantined:,} rows are in quarantine.</p>
+<h2>Sources</h2><table><tr><th>source</th><th>state</th><th class=n>rows tonight</th></tr>{sources}</table>
+<h2>Tables</h2><table><tr><th>table</th><th class=n>rows</th></tr>{tables}</table>
+</body></html>
+"""

@@ -1,0 +1,151 @@
+"""The private warehouse file: opening it, deciding whether it can be carried on, and the run's own `ops` inputs.
+
+The file is disposable. It is made anew from the lake whenever carrying it on could leave a row that a fresh build would
+not have: it cannot be read, the models, rules or reporting settings changed, or a load that it used was withdrawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.config import PROJECT, STATE_VERSION, House
+
+_MODEL_SCHEMAS = ("staging", "quarantine", "seeds", "intermediate", "marts", "restricted", "ops")
+_CODE_THAT_SHAPES_ROWS = (
+    ("dbt", "**/*.sql"),
+    ("dbt", "**/*.py"),
+    ("dbt", "dbt_project.yml"),
+    ("identity", "*.py"),
+)
+
+
+@contextmanager
+def connect(house: House, file: Path | None = None, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse (or another file) with the home's limits; times are UTC. Closed at the end."""
+    connection = duckdb.connect(str(file or house.warehouse), read_only=read_only)
+    try:
+        for name, value in (
+            ("memory_limit", house.memory_limit),
+            ("temp_directory", str(house.spill)),
+            ("TimeZone", "UTC"),
+            ("autoinstall_known_extensions", "false"),
+        ):
+            connection.execute(f"set {name} = '{value}'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def assemble_seeds(house: House) -> Path:
+    """Copy the shipped rules and lookups, the company's own in their place, into the folder that dbt reads."""
+    folder = house.dbt_work / "seeds"
+    fresh = house.dbt_work / "seeds.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for shipped in sorted((PROJECT / "seeds").iterdir()):
+        own = house.rules / shipped.name
+        shutil.copyfile(own if own.exists() and shipped.suffix == ".csv" else shipped, fresh / shipped.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.replace(folder)
+    return folder
+
+
+def fingerprint(house: House, seeds: Path) -> str:
+    """What the rows depend on besides the lake and the decisions."""
+    digest = hashlib.sha256(f"{STATE_VERSION} {house.currency} {house.timezone} {duckdb.__version__}".encode())
+    files = [file for folder, pattern in _CODE_THAT_SHAPES_ROWS for file in (PROJECT / folder).glob(pattern)]
+    for file in sorted(files) + sorted(seeds.glob("*.csv")):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def discard(house: House) -> None:
+    """Throw the warehouse away; the lake and the decisions hold everything."""
+    for file in (house.warehouse, house.warehouse.with_name(house.warehouse.name + ".wal")):
+        file.unlink(missing_ok=True)
+
+
+def carry_on(house: House, wanted_fingerprint: str, admitted: Iterable[str]) -> str | None:
+    """Leave a warehouse that tonight's models can go on with.
+
+    Returns None when the file of the last run serves, else the reason why it was thrown away and is built anew.
+    """
+    reason = _reason_to_rebuild(house, wanted_fingerprint, set(admitted)) if house.warehouse.exists() else "it is new"
+    if reason:
+        discard(house)
+    with connect(house) as warehouse:
+        for schema in _MODEL_SCHEMAS:
+            warehouse.execute(f"create schema if not exists {schema}")
+        warehouse.execute(
+            "create or replace table ops.warehouse_state as select $1 as fingerprint", [wanted_fingerprint]
+        )
+        for schema, table, kind in warehouse.execute(
+            "select table_schema, table_name, table_type from information_schema.tables"
+            " where contains(table_name, '__dbt_tmp') or contains(table_name, '__dbt_backup')"
+        ).fetchall():
+            warehouse.execute(f'drop {"view" if kind == "VIEW" else "table"} "{schema}"."{table}"')
+    return reason
+
+
+def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str]) -> str | None:
+    try:
+        with connect(house) as warehouse:
+            tables = {
+                f"{schema}.{table}"
+                for schema, table in warehouse.execute(
+                    "select table_schema, table_name from information_schema.tables"
+                ).fetchall()
+            }
+            if "ops.warehouse_state" not in tables:
+                return "it was never finished"
+            built_with = warehouse.execute("select max(fingerprint) from ops.warehouse_state").fetchone()
+            if built_with is None or built_with[0] != wanted_fingerprint:
+                return "the models, rules or reporting settings changed"
+            if "staging._processed_loads" in tables:
+                used = {
+                    load
+                    for (load,) in warehouse.execute("select distinct load_id from staging._processed_loads").fetchall()
+                }
+                if used - admitted:
+                    return f"{len(used - admitted)} of the loads it used were withdrawn"
+    except duckdb.Error as problem:
+        if "lock" in str(problem).lower():
+            raise
+        return f"it cannot be read ({str(problem).splitlines()[0]})"
+    return None
+
+
+def write_run_inputs(
+    warehouse: duckdb.DuckDBPyConnection,
+    *,
+    run_id: str,
+    night: int,
+    as_of: datetime,
+    as_of_date: date,
+    identity_decisions: list[Path],
+) -> None:
+    """Write the tables of `ops` that the models read: tonight's parameters and the ids decided so far."""
+    warehouse.execute(
+        "create or replace table ops.run_parameters as select $1::varchar as run_id, $2::integer as night,"
+        " $3::timestamptz as as_of, $4::date as as_of_date",
+        [run_id, night, as_of, as_of_date],
+    )
+    files = [str(file) for file in identity_decisions]
+    rows = "read_parquet($1)" if files else "(select null where false)"
+    columns = "record_key::varchar as record_key, customer_id::varchar as customer_id, anchor_record_key::varchar"
+    columns += " as anchor_record_key, night::integer as night, linked_at::timestamptz as linked_at"
+    if not files:
+        columns = (
+            "null::varchar as record_key, null::varchar as customer_id, null::varchar as anchor_record_key,"
+            " null::integer as night, null::timestamptz as linked_at"
+        )
+    warehouse.execute(
+        f"create or replace table ops.identity_decisions as select {columns} from {rows}", [files] if files else None
+    )

@@ -1,0 +1,84 @@
+"""Settings: defaults, checks, and the rule that a home is demo or real for good."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from dagster_project.config import ConfigurationError, House
+
+
+def house(tmp_path, **env):
+    return House.from_environment({"OMNIHOUSE_HOME": str(tmp_path), **env})
+
+
+def test_defaults(tmp_path):
+    found = house(tmp_path)
+    assert (found.currency, found.timezone, found.demo_persons, found.demo_seed) == ("CNY", "Asia/Shanghai", 5000, 1)
+    assert found.memory_limit.endswith("GiB")
+    assert found.is_demo()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMNIHOUSE_CURRENCY", "yuan"),
+        ("OMNIHOUSE_TIMEZONE", "Berlin"),
+        ("OMNIHOUSE_DEMO", "yes"),
+        ("OMNIHOUSE_MEMORY", "lots"),
+        ("OMNIHOUSE_AS_OF", "yesterday"),
+        ("DEMO_PERSONS", "0"),
+        ("DEMO_PERSONS", "many"),
+        ("OMNIHOUSE_STALE_POLICY", "pos=ignore"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path, name, value):
+    with pytest.raises(ConfigurationError, match=name):
+        house(tmp_path, **{name: value})
+
+
+def test_a_moment_without_a_zone_is_in_the_reporting_zone(tmp_path):
+    found = house(tmp_path, OMNIHOUSE_AS_OF="2026-07-01T02:00:00")
+    assert found.as_of == datetime(2026, 6, 30, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("memory", "limit"), [("4GB", "4GB"), ("2 GiB", "2GiB")])
+def test_memory_as_given(tmp_path, memory, limit):
+    assert house(tmp_path, OMNIHOUSE_MEMORY=memory).memory_limit == limit
+
+
+def test_a_source_setting_or_a_landed_file_makes_a_home_real(tmp_path):
+    assert not house(tmp_path, SOURCES__POS__DATABASE_URL="sqlite:///till.db").is_demo()
+    folder = tmp_path / "landing" / "events"
+    folder.mkdir(parents=True)
+    assert house(tmp_path).is_demo()
+    (folder / "day.jsonl").write_text("")
+    assert not house(tmp_path).is_demo()
+
+
+def test_a_home_stays_what_it_was(tmp_path):
+    first = house(tmp_path)
+    first.settle(demo=True)
+    assert json.loads((tmp_path / "home.json").read_text())["kind"] == "demo"
+    assert house(tmp_path).is_demo()
+    with pytest.raises(ConfigurationError, match="OMNIHOUSE_HOME"):
+        house(tmp_path, SOURCES__POS__DATABASE_URL="sqlite:///till.db").is_demo()
+    with pytest.raises(ConfigurationError, match="demo company"):
+        house(tmp_path, OMNIHOUSE_DEMO="0").is_demo()
+
+
+def test_nothing_configured_and_no_demo_says_what_to_set(tmp_path):
+    with pytest.raises(ConfigurationError, match="SOURCES__SHOPIFY__SHOP_URL"):
+        house(tmp_path, OMNIHOUSE_DEMO="0").is_demo()
+
+
+def test_a_home_of_a_newer_version_is_left_alone(tmp_path):
+    (tmp_path / "home.json").write_text(json.dumps({"kind": "demo", "state_version": 999}))
+    with pytest.raises(ConfigurationError, match="newer Omnihouse"):
+        house(tmp_path).settle(demo=True)
+
+
+def test_secrets_are_known_and_not_shown(tmp_path):
+    found = house(tmp_path, SOURCES__SHOPIFY__ACCESS_TOKEN="shpat_secret", SOURCES__SHOPIFY__SHOP_URL="https://x.test")
+    assert "shpat_secret" in found.secrets()
+    assert "shpat_secret" not in repr(found)

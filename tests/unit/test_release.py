@@ -1,0 +1,109 @@
+"""A release becomes visible in one rename, readers of the old one go on, and a crash leaves nothing half done."""
+
+import json
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from dagster_project import release
+from dagster_project.config import House
+from dagster_project.decisions import Decisions
+from dagster_project.lock import AlreadyRunning, HomeLock
+from dagster_project.night import Night
+
+
+@pytest.fixture
+def house(tmp_path):
+    found = House(home=tmp_path)
+    found.settle(demo=True)
+    with duckdb.connect(str(found.warehouse)) as warehouse:
+        warehouse.execute("create schema marts; create schema ops; create schema restricted")
+        warehouse.execute("create table marts.customers as select 1 as customer_id, 10.00::decimal(18,2) as net")
+        warehouse.execute("comment on table marts.customers is 'one person''s row'")
+        warehouse.execute("comment on column marts.customers.net is 'money'")
+        warehouse.execute("create table ops.run_parameters as select 1 as night")
+        warehouse.execute("create table restricted.customer_contacts as select 'a@b.c' as email")
+    return found
+
+
+def publish(house, run_id, number):
+    night = Night(house, run_id, "next", number, number, datetime(2026, 7, number, tzinfo=UTC), True)
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("update marts.customers set net = ?", [number])
+        rows = release.build(night, warehouse)
+    release.seal(night, rows, "<html></html>")
+    release.make_current(house, run_id)
+    return night
+
+
+def net(path):
+    with duckdb.connect(str(path), read_only=True) as reader:
+        return reader.execute("select net from marts.customers").fetchone()[0]
+
+
+def test_what_a_release_holds(house):
+    publish(house, "run1", 1)
+    file = house.published / "omnihouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.execute("select comment from duckdb_tables() where table_name = 'customers'").fetchone() == (
+            "one person's row",
+        )
+        assert reader.execute("select comment from duckdb_columns() where column_name = 'net'").fetchone() == ("money",)
+        tables = {name for (name,) in reader.execute("select table_name from duckdb_tables()").fetchall()}
+    assert tables == {"customers"}
+    assert (house.published / "parquet" / "marts.customers" / "part-0.parquet").exists()
+    assert stat.S_IMODE((house.published / "current" / "restricted").stat().st_mode) == 0o700
+    manifest = json.loads((house.published / "current" / "manifest.json").read_text())
+    assert manifest["tables"] == {"marts.customers": 1}
+    assert manifest["files"]["omnihouse.duckdb"]["sha256"] == release.sha256(file)
+    assert not list((house.published / "current").glob("*.wal"))
+
+
+def test_a_reader_keeps_the_old_release_and_a_new_reader_sees_the_new_one(house):
+    publish(house, "run1", 1)
+    file = house.published / "omnihouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as old:
+        publish(house, "run2", 2)
+        assert old.execute("select net from marts.customers").fetchone()[0] == 1
+        seen_elsewhere = subprocess.run(
+            [sys.executable, "-c", f"import duckdb; print(duckdb.connect({str(file)!r}, read_only=True)"
+             ".execute('select net from marts.customers').fetchone()[0])"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert seen_elsewhere.stdout.strip() == "2.00"
+    assert net(file) == 2
+
+
+def test_a_crash_after_the_rename_is_noted_and_one_before_it_is_cleared(house):
+    decisions = Decisions(house.lake)
+    publish(house, "run1", 1)
+    (house.published / "releases" / "run2").mkdir()
+    release.recover(house, decisions)
+    assert [entry.run_id for entry in decisions.publications()] == ["run1"]
+    assert [folder.name for folder in (house.published / "releases").iterdir()] == ["run1"]
+
+
+def test_rollback_finds_the_release_before_and_pruning_keeps_the_current(house):
+    decisions = Decisions(house.lake)
+    for number in (1, 2, 3):
+        decisions.add_publication(publish(house, f"run{number}", number).publication())
+    assert release.previous(house, decisions) == "run2"
+    release.make_current(house, "run1")
+    assert net(house.published / "omnihouse.duckdb") == 1
+    assert release.previous(house, decisions) is None
+    release.prune(House(home=house.home, releases_kept=1), decisions)
+    assert {folder.name for folder in (house.published / "releases").iterdir()} == {"run1", "run3"}
+
+
+def test_a_second_run_is_told_that_one_is_going_on(tmp_path):
+    first, second = HomeLock(tmp_path), HomeLock(tmp_path)
+    first.acquire()
+    with pytest.raises(AlreadyRunning, match="already going on"):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()

@@ -1,0 +1,56 @@
+"""When the warehouse may be carried on, and when it is built anew."""
+
+import datetime as dt
+
+import pytest
+
+from dagster_project.config import House
+from dagster_project.warehouse import carry_on, connect, write_run_inputs
+
+
+@pytest.fixture
+def house(tmp_path):
+    found = House(home=tmp_path)
+    found.settle(demo=True)
+    return found
+
+
+def test_a_new_warehouse_is_carried_on_and_left_overs_go(house):
+    assert carry_on(house, "f1", []) == "it is new"
+    with connect(house) as warehouse:
+        warehouse.execute("create table marts.orders__dbt_tmp as select 1 as x; create table marts.orders as select 1 as x")
+    assert carry_on(house, "f1", []) is None
+    with connect(house) as warehouse:
+        tables = warehouse.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+    assert tables == [("orders",)]
+
+
+def test_changed_rules_or_a_withdrawn_load_or_a_broken_file_ask_for_a_new_one(house):
+    carry_on(house, "f1", [])
+    assert "changed" in carry_on(house, "f2", [])
+    with connect(house) as warehouse:
+        warehouse.execute("create table staging._processed_loads as select 'm' as model, 'load1' as load_id")
+    assert carry_on(house, "f2", ["load1"]) is None
+    assert "withdrawn" in carry_on(house, "f2", [])
+    house.warehouse.write_bytes(b"not a database" * 1000)
+    assert "cannot be read" in carry_on(house, "f2", [])
+
+
+def test_run_inputs_without_and_with_decisions(house, tmp_path):
+    carry_on(house, "f1", [])
+    as_of = dt.datetime(2026, 7, 1, 18, tzinfo=dt.UTC)
+    with connect(house) as warehouse:
+        write_run_inputs(
+            warehouse, run_id="r", night=3, as_of=as_of, as_of_date=dt.date(2026, 7, 1), identity_decisions=[]
+        )
+        assert warehouse.execute("select count(*) from ops.identity_decisions").fetchone() == (0,)
+        file = tmp_path / "decided.parquet"
+        warehouse.execute(
+            f"copy (select 'a' as record_key, 'c' as customer_id, 'a' as anchor_record_key, 1 as night,"
+            f" timestamptz '2026-07-01' as linked_at, 'r' as run_id) to '{file}'"
+        )
+        write_run_inputs(
+            warehouse, run_id="r", night=3, as_of=as_of, as_of_date=dt.date(2026, 7, 1), identity_decisions=[file]
+        )
+        assert warehouse.execute("select customer_id, night from ops.identity_decisions").fetchall() == [("c", 1)]
+        assert warehouse.execute("select as_of from ops.run_parameters").fetchone()[0] == as_of
