@@ -1,0 +1,50 @@
+"""The stitching engine: normalise, link, cluster, evaluate. Pure functions on Arrow tables.
+
+Here: the public names. Everything else in this package is private to it. It knows no warehouse and no orchestrator, and
+imports numpy, SciPy and Arrow only when one of these names is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from identity.cluster import cluster_table
+    from identity.evaluate import evaluate_clusters
+    from identity.explain import explain_records, graph_table
+    from identity.normalise import normalise_values
+    from identity.resolution import Resolution, resolve
+    from identity.rules import RuleError, check_rules, read_rule_file
+
+__all__ = [
+    "Resolution",
+    "RuleError",
+    "check_rules",
+    "cluster_table",
+    "evaluate_clusters",
+    "explain_records",
+    "graph_table",
+    "normalise_values",
+    "read_rule_file",
+    "resolve",
+]
+
+_MODULE_OF = {
+    "Resolution": "resolution",
+    "RuleError": "rules",
+    "check_rules": "rules",
+    "cluster_table": "cluster",
+    "evaluate_clusters": "evaluate",
+    "explain_records": "explain",
+    "graph_table": "explain",
+    "normalise_values": "normalise",
+    "read_rule_file": "rules",
+    "resolve": "resolution",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'identity' has no attribute {name!r}")
+    return getattr(import_module(f"identity.{_MODULE_OF[name]}"), name)
