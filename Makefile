@@ -17,5 +17,53 @@ $(STAMP): requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: lock
+lock: ## the lock file anew from pyproject.toml (uv picks the newest versions that fit)
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+
 .PHONY: setup
 setup: $(STAMP) ## the environment in .venv/, from the lock file, byte-compiled
+
+.PHONY: run
+run: $(STAMP) ## tonight's job; again: the next night (NIGHTS=n, UNTIL=n, NIGHTS=0 for nothing new)
+	@$(BIN)/python -m dagster_project run
+
+.PHONY: rebuild
+rebuild: $(STAMP) ## the warehouse anew from the lake and the decisions
+	@$(BIN)/python -m dagster_project rebuild
+
+.PHONY: rollback
+rollback: $(STAMP) ## readers return to the publication before
+	@$(BIN)/python -m dagster_project rollback
+
+.PHONY: reject
+reject: $(STAMP) ## withdraw a load: make reject LOAD=<id>; its rows leave at the next run
+	@$(BIN)/python -m dagster_project reject "$(LOAD)"
+
+.PHONY: ui
+ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
+	@$(BIN)/python -m dagster_project ui
+
+.PHONY: test
+test: $(STAMP) ## every test that this machine can run
+	@$(BIN)/python -m pytest
+
+.PHONY: test-unit
+test-unit: $(STAMP) ## the tests that take seconds
+	@$(BIN)/python -m pytest tests/unit tests/architecture
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, sqlfluff, mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --processes 2 dbt/models dbt/tests
+
+.PHONY: clean
+clean: ## remove the environment and every cache of the checkout; a home is never touched
+	@rm -rf $(VENV) dbt/target dbt/logs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18

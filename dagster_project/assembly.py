@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from dagster_project.config import House
-from dagster_project.defs.ingest import build_ingest
+from dagster_project.defs.ingest import build_ingest, source_systems
 from dagster_project.defs.publish import build_publish
 from dagster_project.defs.quality import build_mart_gates
 from dagster_project.defs.schedules import nightly, nightly_schedule
@@ -38,9 +38,9 @@ def build_definitions(house: House) -> dg.Definitions:
             yield tonight
 
     models = build_models(house, Translator())
-    gates = build_mart_gates()
+    gates = build_mart_gates(house)
     return dg.Definitions(
-        assets=[build_ingest(house), models, build_publish(house, models)],
+        assets=[*source_systems(), build_ingest(house), models, build_publish(house, models)],
         asset_checks=[gates],
         jobs=[nightly],
         schedules=[nightly_schedule(house)],

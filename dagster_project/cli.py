@@ -1,4 +1,4 @@
-"""The commands: run, rebuild, rollback, reject. Exit codes are those of the contract.
+"""The commands: run, rebuild, rollback, reject, ui. Exit codes are those of the contract.
 
 Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
 start in the same way.
@@ -12,9 +12,10 @@ import os
 import sys
 import textwrap
 import traceback
+from pathlib import Path
 from typing import Any
 
-from dagster_project.config import ConfigurationError, House, silence_telemetry
+from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 
 _WRONG_USAGE = 2
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--until", default=os.environ.get("UNTIL", ""), help="until this night of the demo company")
     commands.add_parser("rebuild", help="the warehouse anew from the lake and the decisions")
     commands.add_parser("rollback", help="make the publication before current again")
+    commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
     reject.add_argument("load_id")
     options = parser.parse_args(arguments)
@@ -116,7 +118,20 @@ def _reject(house: House, options: argparse.Namespace) -> int:
         lock.release()
 
 
-_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject}
+def _ui(house: House, options: argparse.Namespace) -> int:
+    """Hand this process over to Dagster's own; it ends with Ctrl-C."""
+    house.settle_folders()
+    os.environ["DAGSTER_HOME"] = str(house.dagster)
+    port = os.environ.get("OMNIHOUSE_UI_PORT", "3000")
+    dagster = str(Path(sys.executable).parent / "dagster")
+    os.chdir(PROJECT)
+    os.execv(
+        dagster,
+        [dagster, "dev", "--host", "127.0.0.1", "--port", port, "--module-name", "dagster_project.definitions"],
+    )
+
+
+_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject, "ui": _ui}
 
 
 def _number(name: str, text: str) -> int | None:

@@ -151,6 +151,11 @@ class Night:
                 record.status = "done"
             self.announce(record)
 
+    def finished(self, record: StepRecord) -> None:
+        """Take in a step that was timed elsewhere."""
+        self.steps.append(record)
+        self.announce(record)
+
     def announce(self, record: StepRecord) -> None:
         """Print the progress line of a step."""
         rows = "" if record.rows is None else f"{record.rows:,} rows"

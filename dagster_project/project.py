@@ -33,8 +33,8 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
         "OMNIHOUSE_SEEDS": str(house.dbt_work / "seeds"),
         "OMNIHOUSE_CURRENCY": house.currency,
         "OMNIHOUSE_TIMEZONE": house.timezone,
-        "OMNIHOUSE_MEMORY_LIMIT": house.memory_limit,
-        "OMNIHOUSE_SPILL": str(house.spill),
+        "OMNIHOUSE_MEMORY": house.memory_limit,
+        "OMNIHOUSE_TEMP_DIRECTORY": str(house.spill),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
     }

@@ -1,0 +1,299 @@
+"""From the sources to admitted loads: pulls side by side, each load gated and admitted on its own.
+
+A load that a gate refuses, or a source that does not answer, leaves the other sources alone; its tables stay at the
+last good state, and the run's record says so.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+import expectations
+import ingestion
+from dagster_project import bookkeeping, checks, project
+from dagster_project.config import House
+from dagster_project.decisions import Decisions
+from dagster_project.defs.quality import record
+from dagster_project.keys import asset_key
+from dagster_project.night import Night, StepFailed, StepRecord
+from dagster_project.warehouse import assemble_seeds, carry_on, connect, discard, fingerprint, write_run_inputs
+from expectations import Result, suite_names
+from ingestion import Delivery, IngestionError, Ledger, LoadReport, Source
+
+_ATTEMPTS = 3
+_WAIT_SECONDS = (2.0, 6.0)
+_OPS_INPUTS = {
+    "loads": "The ledger of loads: what was read, landed and rejected, and whether it was admitted.",
+    "run_parameters": "One row: tonight's run, publication number and logical clock.",
+    "identity_decisions": "Ids decided by published runs: record, customer, anchor, night.",
+}
+
+
+@dataclass
+class _State:
+    """What came of one source tonight."""
+
+    status: str = "fresh"
+    reason: str = ""
+    loads: int = 0
+    rows_read: int = 0
+    rows_landed: int = 0
+    rows_rejected: int = 0
+    refusals: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.perf_counter)
+
+    def add(self, report: LoadReport) -> None:
+        self.loads += 1
+        for table in report.tables.values():
+            self.rows_read += table.rows_read
+            self.rows_landed += table.rows_landed
+            self.rows_rejected += table.rows_rejected
+
+    def stale(self, reason: str) -> None:
+        self.status = "stale"
+        self.refusals.append(reason)
+        self.reason = self.refusals[0] + (f" And {len(self.refusals) - 1} more." if len(self.refusals) > 1 else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("begun", "refusals")}
+
+
+def build_ingest(house: House) -> dg.AssetsDefinition:
+    """The raw tables of every known source and the `ops` tables that the models read."""
+    sources = ingestion.sources()
+    specs = [
+        dg.AssetSpec(
+            asset_key(source.schema, table.name),
+            deps=[asset_key("sources", source.name)],
+            group_name=source.schema,
+            owners=[project.OWNER],
+            tags={"layer": "raw"},
+            kinds={"dlt", "parquet"},
+            description=f"`{table.name}` as {source.name} delivered it: every admitted version, text only.",
+        )
+        for source in sources.values()
+        for table in source.tables
+    ]
+    specs += [
+        dg.AssetSpec(asset_key("ops", name), group_name="ops", owners=[project.OWNER], description=text)
+        for name, text in _OPS_INPUTS.items()
+    ]
+    wanted = [
+        spec
+        for source in sources.values()
+        if f"raw_{source.name}" in suite_names()
+        for spec in checks.specs(
+            f"raw_{source.name}", source.schema, [table.name for table in source.tables], blocking=False
+        )
+    ]
+
+    @dg.multi_asset(specs=specs, check_specs=wanted, required_resource_keys={"night"}, name="ingest")
+    def ingest(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        night: Night = context.resources.night
+        found: list[Result] = []
+        if night.mode != "rebuild":
+            with _company(night) as (settings, landing):
+                found = _pull_all(night, sources, settings, landing)
+        record(night, found)
+        rows = _prepare_warehouse(night, sources)
+        for spec in specs:
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows.get(spec.key, 0)})
+        yield from checks.results(wanted, found)
+
+    return ingest
+
+
+def source_systems() -> list[dg.AssetSpec]:
+    """The systems themselves, as the graph's roots."""
+    return [
+        dg.AssetSpec(asset_key("sources", name), group_name="sources", description=f"The company's {name} system.")
+        for name in ingestion.sources()
+    ]
+
+
+@contextmanager
+def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Path]]:
+    """Settings and landing folder of tonight: the real ones, or the demo company's with its servers started."""
+    house = night.house
+    if not night.is_demo:
+        yield house.settings, house.landing
+        return
+    from ingestion.demo import Company
+
+    company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed, down=house.demo_down)
+    with night.step("demo company") as step:
+        company.advance(night.demo_night)
+        step.detail = f"night {night.demo_night}, {night.as_of:%Y-%m-%d %H:%M} UTC"
+    with ExitStack() as stack:
+        yield stack.enter_context(company.serve()), company.landing
+
+
+def _pull_all(
+    night: Night, sources: Mapping[str, Source], settings: Mapping[str, Mapping[str, str]], landing: Path
+) -> list[Result]:
+    """Pull the active sources in threads; gate and admit their loads here, one by one, as they arrive."""
+    house, ledger = night.house, Ledger(night.house.lake)
+    active = ingestion.active_sources(settings, [landing], [house.mappings])
+    arrivals: queue.Queue[tuple[str, Delivery | None, LoadReport | Exception | None]] = queue.Queue()
+    work = house.home / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    states: dict[str, _State] = {}
+    for name in active:
+        request = ingestion.plan(
+            sources[name], settings.get(name, {}), [landing], [house.mappings], ledger, now=night.as_of
+        )
+        states[name] = _State()
+        threading.Thread(target=_pull, args=(name, request, house, work, arrivals), daemon=True).start()
+    waiting, found = set(active), []
+    while waiting:
+        name, delivery, outcome = arrivals.get()
+        if delivery is None and outcome is None:
+            waiting.discard(name)
+            _close(night, name, states[name])
+        elif isinstance(outcome, LoadReport):
+            results = _admit(night, ledger, outcome, states[name])
+            found += results
+        else:
+            _note_failure(night, ledger, name, delivery, outcome, states[name])
+    shutil.rmtree(work, ignore_errors=True)
+    night.sources = {
+        name: states[name].as_dict() if name in states else _State("absent", "not configured").as_dict()
+        for name in sources
+    }
+    return found
+
+
+def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, arrivals: queue.Queue[Any]) -> None:
+    """A thread of one source: land each delivery; a source that does not answer is asked again a little later."""
+    delivery = None
+    try:
+        for delivery in deliveries:
+            for attempt in range(_ATTEMPTS):
+                try:
+                    arrivals.put((name, delivery, ingestion.land(delivery, house.lake, work)))
+                    break
+                except ingestion.SourceUnavailable as problem:
+                    if attempt == _ATTEMPTS - 1:
+                        arrivals.put((name, delivery, problem))
+                        break
+                    time.sleep(_WAIT_SECONDS[attempt])
+                except Exception as problem:
+                    arrivals.put((name, delivery, problem))
+                    break
+    except Exception as problem:
+        arrivals.put((name, delivery, problem))
+    finally:
+        arrivals.put((name, None, None))
+
+
+def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> list[Result]:
+    """Hold the gate of its source against a load; write down whether it may be read."""
+    suite = f"raw_{report.source.name}"
+    results: list[Result] = []
+    if suite in suite_names():
+        results = expectations.check_load(
+            {
+                name: [night.house.lake / file for file in table.files if Path(file).parent.name == name]
+                for name, table in report.tables.items()
+            },
+            suite,
+            {"as_of": night.as_of, "rows": {name: table.rows_landed for name, table in report.tables.items()}},
+            load_id=report.load_id,
+            settings={"memory_limit": night.house.memory_limit, "temp_directory": str(night.house.spill)},
+        )
+    refusals = expectations.refused(results)
+    if refusals:
+        text = f"{report.description}: {' '.join(refusals)}"
+        state.stale(night.without_secrets(text))
+        ledger.record(night.run_id, report, "refused", admitted=False, error=night.without_secrets(refusals[0]))
+    else:
+        state.add(report)
+        ledger.record(night.run_id, report, "admitted", admitted=True)
+    return results
+
+
+def _note_failure(
+    night: Night, ledger: Ledger, name: str, delivery: Delivery | None, outcome: Any, state: _State
+) -> None:
+    text = str(outcome) if isinstance(outcome, IngestionError) else f"{type(outcome).__name__}: {outcome}"
+    text = night.without_secrets(text)
+    state.stale(text)
+    ledger.append(
+        night.run_id,
+        [
+            ingestion.failed_line(
+                delivery.source_system if delivery else name,
+                text,
+                delivery.file_name if delivery else None,
+                delivery.content_sha256 if delivery else None,
+            )
+        ],
+    )
+
+
+def _close(night: Night, name: str, state: _State) -> None:
+    """The progress line of a source that is done."""
+    detail = f"{state.loads} loads" if state.loads else "nothing new"
+    if state.rows_rejected:
+        detail += f", {state.rows_rejected:,} unreadable lines"
+    if state.status == "stale":
+        detail += f", {len(state.refusals)} failed"
+        night.problem("source", name, state.reason)
+    begun_at = datetime.now(UTC) - timedelta(seconds=(seconds := time.perf_counter() - state.begun))
+    night.finished(
+        StepRecord(
+            f"pull {name}",
+            begun_at.isoformat(),
+            round(seconds, 2),
+            state.rows_landed,
+            detail,
+            "stale" if state.status == "stale" else "done",
+            state.reason or None,
+        )
+    )
+
+
+def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.AssetKey, int]:
+    """Make the raw views over admitted files and tonight's inputs; returns the rows of each raw table."""
+    house, ledger = night.house, Ledger(night.house.lake)
+    with night.step("raw views") as step:
+        lines = ledger.read()
+        admitted = [line for line in lines if line["admitted"]]
+        if night.mode == "rebuild":
+            discard(house)
+        reason = carry_on(house, fingerprint(house, assemble_seeds(house)), {line["load_id"] for line in admitted})
+        if reason:
+            step.detail = f"the warehouse is built from the lake: {'asked for' if night.mode == 'rebuild' else reason}"
+        rows: dict[dg.AssetKey, int] = {}
+        with connect(house) as warehouse:
+            write_run_inputs(
+                warehouse,
+                run_id=night.run_id,
+                night=night.number,
+                as_of=night.as_of,
+                as_of_date=night.as_of_date,
+                identity_decisions=Decisions(house.lake).identity_files(),
+            )
+            rows[asset_key("ops", "loads")] = bookkeeping.write_loads(warehouse, lines)
+            rows[asset_key("ops", "run_parameters")] = 1
+            for source in sources.values():
+                for statement in ingestion.raw_views(source, admitted, house.lake):
+                    warehouse.execute(statement)
+                for table in source.tables:
+                    counted = warehouse.execute(f'select count(*) from "{source.schema}"."{table.name}"').fetchone()
+                    if counted is None:
+                        raise StepFailed(f"{source.schema}.{table.name} cannot be counted.")
+                    rows[asset_key(source.schema, table.name)] = counted[0]
+        night.layers["lake"] = step.rows = sum(count for key, count in rows.items() if key.path[0] != "ops")
+    return rows

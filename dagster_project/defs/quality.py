@@ -1,0 +1,78 @@
+"""The gate between marts and publication, as asset checks, and the Data Docs of the night."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import dagster as dg
+
+import expectations
+from dagster_project import checks, release
+from dagster_project.config import House
+from dagster_project.night import Night
+from dagster_project.warehouse import connect
+from expectations import Result, suites
+
+SUITE = "marts"
+# A mart has to have rows when one of the staged tables behind it has.
+_FED_BY = {
+    "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
+    "customer_identities": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
+    "orders": ("stg_shopify__orders", "stg_pos__receipts"),
+    "order_lines": ("stg_shopify__order_lines", "stg_pos__receipt_lines"),
+    "refunds": ("stg_shopify__refunds",),
+    "touchpoints": ("stg_events__events", "stg_shopify__orders", "stg_pos__receipts", "stg_zendesk__tickets"),
+    "service_tickets": ("stg_zendesk__tickets",),
+    "ad_performance": ("stg_exports__ad_performance",),
+    "customer_rfm": (),
+    "customer_lifecycle": ("stg_shopify__customers", "stg_pos__members"),
+}
+
+
+def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
+    """The checks of the marts' suite; one that blocks holds the publication back."""
+    wanted = checks.specs(SUITE, "marts", suites.load_suite(SUITE).tables, blocking=True)
+
+    @dg.multi_asset_check(specs=wanted, required_resource_keys={"night"}, name="mart_gates")
+    def mart_gates(context: dg.AssetCheckExecutionContext) -> Iterable[dg.AssetCheckResult]:
+        night: Night = context.resources.night
+        with night.step("gate (marts)") as step:
+            found = expectations.check_marts(house.warehouse, _parameters(house, night))
+            record(night, found)
+            step.rows, step.detail = None, f"{sum(result.success for result in found)} of {len(found)} passed"
+            if refusals := expectations.refused(found):
+                step.status = "failed"
+            for paragraph in refusals:
+                night.problem("gate", "marts", paragraph)
+        with night.step("data docs"):
+            expectations.write_data_docs(
+                [Result(**gate) for gate in night.gates], house.quality, night.run_id, night.as_of
+            )
+        yield from checks.results(wanted, found)
+
+    return mart_gates
+
+
+def record(night: Night, found: Iterable[Result]) -> None:
+    """Keep results in the run's record."""
+    night.gates += [result.as_dict() for result in found]
+
+
+def _parameters(house: House, night: Night) -> dict[str, object]:
+    """What the suite compares with: the night's clock, what staging holds, and the rows of the last publication."""
+    with connect(house, read_only=True) as warehouse:
+        staged: dict[str, int] = dict(
+            warehouse.execute(
+                "select table_name, estimated_size from duckdb_tables() where schema_name = 'staging'"
+            ).fetchall()
+        )
+    previous: dict[str, int] = {}
+    if run_id := release.current(house):
+        tables = json.loads((house.published / "releases" / run_id / "manifest.json").read_text())["tables"]
+        previous = {name.removeprefix("marts."): rows for name, rows in tables.items() if name.startswith("marts.")}
+    return {
+        "as_of": night.as_of,
+        "source_rows": {table: sum(staged.get(name, 0) for name in names) for table, names in _FED_BY.items()},
+        "previous_rows": previous,
+    }

@@ -1,0 +1,114 @@
+"""Runs the whole pipeline as its users do, in homes of its own, and reads what it published."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PERSONS = "150"
+# The columns that may differ between two ways to the same state.
+BOOKKEEPING = {"_loaded_at", "linked_at", "published_at", "run_id", "first_raised_at"}
+
+
+@dataclass
+class Home:
+    """One home and the commands a user gives in it."""
+
+    path: Path
+    settings: dict[str, str]
+
+    def command(self, *arguments: str, **settings: str) -> list[str]:
+        return [sys.executable, "-m", "dagster_project", *arguments]
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OMNIHOUSE_", "DEMO_", "SOURCES__", "DBT_", "DAGSTER_HOME"))
+            and name not in ("NIGHTS", "UNTIL")
+        }
+        return {**kept, "OMNIHOUSE_HOME": str(self.path), **self.settings, **settings}
+
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*(arguments or ("run",))),
+            cwd=PROJECT,
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The record of the newest run."""
+        return json.loads(max((self.path / "runs").glob("*.json")).read_text())
+
+    @property
+    def published(self) -> Path:
+        return self.path / "published" / "omnihouse.duckdb"
+
+    def query(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.published), read_only=True) as reader:
+            reader.execute("set TimeZone = 'UTC'")
+            return reader.execute(sql, parameters).fetchall()
+
+    def tables(self, schema: str = "marts") -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table of a schema, sorted, without the bookkeeping columns."""
+        found = {}
+        with duckdb.connect(str(self.published), read_only=True) as reader:
+            reader.execute("set TimeZone = 'UTC'")
+            for (table,) in reader.execute(
+                "select table_name from duckdb_tables() where schema_name = $1", [schema]
+            ).fetchall():
+                columns = [
+                    name
+                    for (name,) in reader.execute(
+                        "select column_name from duckdb_columns() where schema_name = $1 and table_name = $2",
+                        [schema, table],
+                    ).fetchall()
+                    if name not in BOOKKEEPING
+                ]
+                listed = ", ".join(f'"{name}"' for name in columns)
+                found[table] = reader.execute(f'select {listed} from "{schema}"."{table}" order by all').fetchall()
+        return found
+
+
+def differences(left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tuple[Any, ...]]]) -> dict[str, Any]:
+    """Per table the rows that only one side has; empty when both are the same."""
+    found = {}
+    for table in sorted(set(left) | set(right)):
+        only_left = sorted(map(repr, set(left.get(table, [])) - set(right.get(table, []))))
+        only_right = sorted(map(repr, set(right.get(table, [])) - set(left.get(table, []))))
+        if left.get(table) != right.get(table):
+            found[table] = {"only left": only_left[:3], "only right": only_right[:3], "rows": (
+                len(left.get(table, [])), len(right.get(table, [])))}  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    def make(name: str, **settings: str) -> Home:
+        return Home(tmp_path_factory.mktemp(name) / "home", settings)
+
+    yield make
+
+
+@pytest.fixture(scope="session")
+def company(make_home: Any) -> Home:
+    """The small demo company after its first night."""
+    home: Home = make_home("company", DEMO_PERSONS=PERSONS, DEMO_SEED="7")
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return home
