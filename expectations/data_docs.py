@@ -1,0 +1,195 @@
+"""Data Docs: the results of a run as Great Expectations' static site, readable with no network.
+
+Here belong the site, its two views and the swap into place. What was found belongs to the results, which are all that
+a site is made from: they may come from this process or from a store.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.results import Result
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuite, ExpectationValidationResult
+
+TEMPLATES = Path(__file__).parent / "templates"
+_OUTSIDE = re.compile(
+    r"""(?:<(?:link|script|img|iframe)\b[^>]*?\b(?:href|src)=|url\()\s*["']?\s*(?:https?:)?//""", re.I
+)
+_SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
+_COLUMNS = {"Why": "why", "Severity": "severity"}
+
+
+def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of: datetime | str) -> Path:
+    """Write the site of one run into `folder`, replacing what is there, and return its index page.
+
+    The old site stays until the new one is complete. Raises RuntimeError if a page is missing or asks for something
+    outside the folder.
+    """
+    time = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    grouped: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        key = (f"{result.table_schema}.{result.table_name}", result.load_id or "warehouse")
+        grouped.setdefault(key, []).append(result)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _build(grouped, fresh, run_id, time if time.tzinfo else time.replace(tzinfo=UTC))
+        _check(fresh, pages=len(grouped))
+        fresh.chmod(0o755)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder / "index.html"
+
+
+def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str, as_of: datetime) -> None:
+    from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+    from great_expectations.render.renderer.site_builder import SiteBuilder
+
+    from expectations.engine import new_context, quiet
+
+    with quiet():
+        context = new_context()
+        run = RunIdentifier(run_name=_path_part(run_id), run_time=as_of)
+        suites: dict[str, ExpectationSuite] = {}
+        for (table, load), found in grouped.items():
+            validations = [_validation(result) for result in found]
+            if table not in suites:
+                suites[table] = _suite(table, validations)
+                context.suites.add(suites[table])
+            passed = sum(result.success for result in found)
+            validation = ExpectationSuiteValidationResult(
+                success=passed == len(found),
+                results=validations,
+                suite_name=table,
+                statistics={
+                    "evaluated_expectations": len(found),
+                    "successful_expectations": passed,
+                    "unsuccessful_expectations": len(found) - passed,
+                    "success_percent": 100 * passed / len(found),
+                },
+                meta={"run_id": run, "batch_spec": {"data_asset_name": table, "load_id": load}},
+            )
+            key = ValidationResultIdentifier(
+                expectation_suite_identifier=ExpectationSuiteIdentifier(name=table),
+                run_id=run,
+                batch_identifier=_path_part(load),
+            )
+            context.validation_results_store.set(key, validation)
+        views = {name: {"module_name": "expectations.offline_views", "class_name": name} for name in ("Page", "Index")}
+        builder = SiteBuilder(
+            data_context=context,
+            site_name=f"run {run_id}",
+            store_backend={"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
+            show_how_to_buttons=False,
+            site_index_builder={"class_name": "DefaultSiteIndexBuilder", "view": views["Index"]},
+            site_section_builders={
+                "expectations": {"view": views["Page"]},
+                "validations": {"view": views["Page"]},
+                "profiling": "none",  # a null is not understood
+            },
+            runtime_environment={"root_directory": str(site)},
+        )
+        builder.build()
+    shutil.rmtree(site / "static", ignore_errors=True)
+
+
+def _validation(result: Result) -> ExpectationValidationResult:
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    kwargs = {name: value for name, value in result.expected.items() if value is not None}
+    seen: dict[str, Any] = {"observed_value": result.observed} if result.observed is not None else {}
+    if result.element_count is not None:
+        seen["element_count"] = result.element_count
+    if result.unexpected_count is not None:
+        share = 100 * result.unexpected_count / result.element_count if result.element_count else 0.0
+        seen |= dict.fromkeys(
+            ("unexpected_percent", "unexpected_percent_nonmissing", "unexpected_percent_total"), share
+        )
+        seen |= {"unexpected_count": result.unexpected_count, "partial_unexpected_list": []}
+    rows = f" First at {', '.join(result.failing_rows)}." if result.failing_rows else ""
+    return ExpectationValidationResult(
+        success=result.success,
+        expectation_config=ExpectationConfiguration(
+            type=result.expectation,
+            kwargs={**kwargs, "meta_properties_to_render": _COLUMNS},
+            meta={"attributes": {"why": result.why + rows, "severity": result.severity}},
+            severity=_SEVERITY[result.severity],
+        ),
+        result=seen,
+        exception_info={
+            "raised_exception": result.error is not None,
+            "exception_message": result.error,
+            "exception_traceback": None,
+        },
+    )
+
+
+def _suite(table: str, validations: list[ExpectationValidationResult]) -> ExpectationSuite:
+    from great_expectations.core import ExpectationSuite
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    known = set(list_registered_expectation_implementations())
+    suite = ExpectationSuite(name=table)
+    for validation in validations:
+        config = validation.expectation_config
+        if config is None or config.type not in known:
+            continue
+        kwargs = {name: value for name, value in config.kwargs.items() if name != "meta_properties_to_render"}
+        copy = type(config)(type=config.type, kwargs=kwargs, meta=config.meta, severity=config.severity)
+        try:
+            suite.add_expectation_configuration(copy)
+        except ValueError:
+            # An expectation whose parameters stayed open has no suite page entry; its failure is on the results' page.
+            continue
+    return suite
+
+
+def _path_part(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text) or "-"
+
+
+def _check(site: Path, pages: int) -> None:
+    # The site builder logs what it cannot render and goes on.
+    written = sorted((site / "validations").rglob("*.html"))
+    if len(written) != pages or not (site / "index.html").is_file():
+        raise RuntimeError(
+            f"Data Docs in {site}: {len(written)} of {pages} pages were rendered. "
+            "Run the checks again with the log of great_expectations shown."
+        )
+    for page in site.rglob("*.html"):
+        if _OUTSIDE.search(page.read_text(encoding="utf-8")):
+            raise RuntimeError(
+                f"Data Docs: {page.relative_to(site)} asks for something outside the site and would not open offline. "
+                "Replace the template it comes from in expectations/templates."
+            )
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(fresh, folder)
+        return
+    # A folder that is not empty cannot be replaced in one rename: the old one steps aside first.
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    os.replace(folder, old / "site")
+    try:
+        os.replace(fresh, folder)
+    except OSError:
+        os.replace(old / "site", folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
