@@ -203,10 +203,17 @@ class House:
         if not demo:
             self.landing.mkdir(exist_ok=True)
         card = self.home / "home.json"
+        size = {"demo_persons": self.demo_persons, "demo_seed": self.demo_seed} if demo else {}
         if not card.exists():
             fresh = card.with_suffix(".tmp")
-            fresh.write_text(json.dumps({"kind": "demo" if demo else "real", "state_version": STATE_VERSION}) + "\n")
+            kind = "demo" if demo else "real"
+            fresh.write_text(json.dumps({"kind": kind, "state_version": STATE_VERSION, **size}) + "\n")
             fresh.replace(card)
+        elif size.items() - (written := json.loads(card.read_text())).items():
+            raise ConfigurationError(
+                f"{self.home} holds a demo company of {written.get('demo_persons')} persons with seed "
+                f"{written.get('demo_seed')}. Set DEMO_PERSONS and DEMO_SEED to these, or OMNIHOUSE_HOME to another folder."
+            )
         elif (found := json.loads(card.read_text()).get("state_version", 0)) > STATE_VERSION:
             raise ConfigurationError(
                 f"{self.home} was written by a newer Omnihouse: state version {found}; this one reads {STATE_VERSION}. "

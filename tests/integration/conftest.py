@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,17 +98,17 @@ def differences(left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tu
 
 
 @pytest.fixture(scope="session")
-def make_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
     def make(name: str, **settings: str) -> Home:
         return Home(tmp_path_factory.mktemp(name) / "home", settings)
 
-    yield make
+    return make
 
 
 @pytest.fixture(scope="session")
-def company(make_home: Any) -> Home:
+def company(make_home: Callable[..., Home]) -> Home:
     """The small demo company after its first night."""
-    home: Home = make_home("company", DEMO_PERSONS=PERSONS, DEMO_SEED="7")
+    home = make_home("company", DEMO_PERSONS=PERSONS, DEMO_SEED="7")
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return home

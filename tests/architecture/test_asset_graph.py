@@ -1,0 +1,73 @@
+"""The asset graph against a small golden file: every key, its group, and what it is made from.
+
+After a change that is meant: `python -m pytest tests/architecture --update-graph`, and read the difference.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from dagster_project.config import House
+
+GOLDEN = Path(__file__).parent / "asset_graph.txt"
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    from dagster_project.assembly import build_definitions
+
+    defs = build_definitions(House(home=tmp_path_factory.mktemp("graph")))
+    return defs.resolve_asset_graph()
+
+
+def lines(graph):
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        parents = ", ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
+        yield (
+            f"{key.to_user_string()} [{node.group_name}] <- {parents}"
+            if parents
+            else (f"{key.to_user_string()} [{node.group_name}]")
+        )
+
+
+def test_the_graph_is_as_written_down(graph, request):
+    found = "\n".join(lines(graph)) + "\n"
+    if request.config.getoption("--update-graph"):
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+def test_group_is_key_prefix(graph):
+    for key in graph.get_all_asset_keys():
+        assert len(key.path) == 2
+        assert graph.get(key).group_name == key.path[0]
+
+
+def test_everything_is_described_and_owned(graph):
+    bare = [
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if not graph.get(key).description or (graph.get(key).is_executable and not graph.get(key).owners)
+    ]
+    assert not bare
+
+
+def test_every_raw_table_leads_to_customers_or_a_fact_and_to_the_publication(graph):
+    below = {}
+
+    def reached(key):
+        if key not in below:
+            below[key] = set()
+            for child in graph.get(key).child_keys:
+                below[key] |= {child} | reached(child)
+        return below[key]
+
+    for key in graph.get_all_asset_keys():
+        if key.path[0].startswith("raw_"):
+            names = {child.to_user_string() for child in reached(key)}
+            assert "published/omnihouse" in names, key
+            assert any(name.startswith("staging/") for name in names) or key.path[1] == "broken_lines", key
+    for table in ("raw_shopify/customers", "raw_pos/members", "raw_zendesk/users", "raw_events/events"):
+        key = next(key for key in graph.get_all_asset_keys() if key.to_user_string() == table)
+        assert "marts/customers" in {child.to_user_string() for child in reached(key)}

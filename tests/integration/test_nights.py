@@ -1,0 +1,195 @@
+"""A small company through the whole pipeline, night after night, as `make run` does it.
+
+The tests of this module share one home and run in the order written: each is the company's next night.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from tests.integration.conftest import Home, differences
+
+MARTS = [
+    "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
+    "ad_performance", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
+]  # fmt: skip
+OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
+
+
+def books(home: Home) -> dict:
+    return json.loads((home.path / "demo" / "truth" / "inventory.json").read_text())
+
+
+def check_nothing_is_lost(home: Home) -> None:
+    """Every record the company made is in the marts once, or in quarantine with a reason; money equals its books."""
+    conservation = home.query("select source_table, rows_read, staged + superseded + quarantined from ops.conservation")
+    assert conservation
+    assert [row for row in conservation if row[1] != row[2]] == []
+    assert home.query("select count(*) from ops.quarantine where rule is null or reason is null") == [(0,)]
+    assert home.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]
+    with duckdb.connect() as truth:
+        folder = home.path / "demo" / "truth"
+        theirs = truth.execute(
+            f"select source_system, currency, sum(amount) from read_csv('{folder / 'books.csv'}',"
+            " types={'amount': 'decimal(18,3)'}) group by all order by all"
+        ).fetchall()
+    ours = home.query(
+        "select source_system, currency, sum(mart_total)::decimal(18,3) from ops.reconciliation"
+        " group by all order by all"
+    )
+    assert [(s, c, Decimal(a)) for s, c, a in ours] == [(s, c, Decimal(a)) for s, c, a in theirs]
+
+
+def test_the_first_night_publishes_every_table(company: Home):
+    for table in MARTS:
+        assert home_rows(company, f"marts.{table}") > 0, table
+    for table in OPS:
+        if table != "quarantine":
+            assert home_rows(company, f"ops.{table}") > 0, table
+    uncommented = company.query(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null"
+    )
+    assert uncommented == []
+    assert (company.path / "quality" / "index.html").exists()
+    assert (company.path / "published" / "index.html").exists()
+    assert (company.path / "published" / "parquet" / "marts.orders" / "part-0.parquet").exists()
+    record = company.record()
+    assert record["exit_code"] == 0
+    assert all(gate["success"] or gate["severity"] != "block" for gate in record["gates"])
+
+
+def test_the_first_night_holds_everything_once(company: Home):
+    check_nothing_is_lost(company)
+    made = books(company)
+    found = dict(
+        company.query(
+            "select 'orders', count(*) from marts.orders where source_system = 'shopify'"
+            " union all select 'tickets', count(*) from marts.service_tickets"
+            " union all select 'events', count(*) from marts.touchpoints where source_system = 'events'"
+        )
+    )
+    assert found["tickets"] == made["tickets"]
+    assert found["events"] == made["events"]
+    quarantined = dict(company.query("select source_table, count(*) from ops.quarantine group by all"))
+    assert found["orders"] + quarantined.get("raw_shopify.orders", 0) == made["orders"]
+
+
+def test_no_personal_data_is_published(company: Home):
+    """No phone, mailbox or street of anybody is anywhere in the published file or its front page."""
+    text_columns = company.query(
+        "select schema_name, table_name, column_name from duckdb_columns() where data_type = 'VARCHAR' and not internal"
+    )
+    for schema, table, column in text_columns:
+        hits = company.query(
+            f'select count(*) from "{schema}"."{table}" where regexp_matches("{column}",'
+            " '[A-Za-z0-9._]+@[A-Za-z0-9-]+\\.[a-z]{2,}|\\+86 ?1[3-9]\\d{9}')"
+        )
+        assert hits == [(0,)], (schema, table, column)
+    assert oct((company.path / "published" / "restricted").resolve().stat().st_mode)[-3:] == "700"
+
+
+def test_the_same_night_again_changes_no_row(company: Home):
+    before = company.tables()
+    outcome = company.run(NIGHTS="0")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert differences(before, company.tables()) == {}
+
+
+def test_a_killed_night_is_repeated(company: Home):
+    """SIGKILL in the middle: readers keep what they had, and the next run publishes the same night."""
+    before = company.tables()
+    night = company.record()["demo_night"]
+    process = subprocess.Popen(
+        company.command("run"), env=company.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    for line in process.stdout:
+        if "staging is built" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert differences(before, company.tables()) == {}
+    time.sleep(1)
+    outcome = company.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert company.record()["demo_night"] == night + 1
+    check_nothing_is_lost(company)
+
+
+def test_a_source_that_is_down_leaves_the_others_alone_and_catches_up(company: Home):
+    tickets = home_rows(company, "marts.service_tickets")
+    orders = home_rows(company, "marts.orders")
+    outcome = company.run(DEMO_DOWN="zendesk")
+    assert outcome.returncode == 1, outcome.stdout + outcome.stderr
+    assert "zendesk" in outcome.stdout
+    assert home_rows(company, "marts.service_tickets") == tickets
+    assert home_rows(company, "marts.orders") > orders
+    assert company.query("select status from ops.freshness where source_system = 'zendesk'") == [("stale",)]
+    assert company.query("select reason from ops.freshness where source_system = 'zendesk'")[0][0]
+    outcome = company.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert home_rows(company, "marts.service_tickets") == books(company)["tickets"]
+    check_nothing_is_lost(company)
+
+
+def test_a_policy_can_hold_the_publication_back(company: Home):
+    before = company.tables()
+    outcome = company.run(DEMO_DOWN="pos", OMNIHOUSE_STALE_POLICY="pos=block")
+    assert outcome.returncode == 1
+    assert "NOT published" in outcome.stdout
+    assert differences(before, company.tables()) == {}
+    outcome = company.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_a_rebuild_gives_the_same_tables(company: Home):
+    before = company.tables()
+    outcome = company.run("rebuild")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert differences(before, company.tables()) == {}
+
+
+def test_readers_can_return_to_the_publication_before_and_the_next_run_goes_on(company: Home):
+    last, this = company.query("select run_id from ops.runs where published order by started_at desc limit 2")
+    assert company.run("rollback").returncode == 0
+    assert (company.path / "published" / "current").resolve().name == this[0] != last[0]
+
+
+def test_a_second_run_at_the_same_time_is_told_so(company: Home):
+    process = subprocess.Popen(
+        company.command("run"), env=company.environment(NIGHTS="0"), stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if "demo company" in line:
+            break
+    second = company.run()
+    assert second.returncode == 2
+    assert "already going on" in second.stderr
+    process.stdout.read()
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"OMNIHOUSE_CURRENCY": "yuan"}, "OMNIHOUSE_CURRENCY"),
+        ({"NIGHTS": "two"}, "NIGHTS"),
+        ({"OMNIHOUSE_DEMO": "0"}, "demo company"),
+        ({"DEMO_PERSONS": "151"}, "persons"),
+    ],
+)
+def test_wrong_usage_is_one_paragraph_and_exit_2(company: Home, settings, said):
+    outcome = company.run(**settings)
+    assert outcome.returncode == 2, outcome.stdout + outcome.stderr
+    assert said in outcome.stderr
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+
+
+def home_rows(home: Home, table: str) -> int:
+    return home.query(f"select count(*) from {table}")[0][0]

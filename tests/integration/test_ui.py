@@ -1,0 +1,112 @@
+"""`make ui` serves the graph of a finished run, asked as the browser asks: through Dagster's GraphQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.integration.conftest import PROJECT, Home
+
+
+@pytest.fixture(scope="module")
+def ask(company: Home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        company.command("ui"),
+        cwd=PROJECT,
+        env=company.environment(OMNIHOUSE_UI_PORT=str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def query(text: str) -> dict:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/graphql",
+            json.dumps({"query": text}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            content = json.load(answer)
+        assert "errors" not in content, content
+        return content["data"]
+
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")[
+                "repositoriesOrError"
+            ]["nodes"]:
+                break
+        except (urllib.error.URLError, ConnectionError, KeyError):
+            pass
+        assert server.poll() is None, "the server ended by itself"
+        assert time.monotonic() < deadline, "the server did not come up in two minutes"
+        time.sleep(1)
+    yield query
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait(60)
+
+
+def test_lineage_from_every_source_to_customers_and_the_published_file(ask):
+    nodes = ask("{ assetNodes { groupName assetKey { path } dependencyKeys { path } } }")["assetNodes"]
+    parents = {
+        "/".join(node["assetKey"]["path"]): {"/".join(key["path"]) for key in node["dependencyKeys"]} for node in nodes
+    }
+
+    def above(key, seen):
+        for parent in parents.get(key, ()):
+            if parent not in seen:
+                seen.add(parent)
+                above(parent, seen)
+        return seen
+
+    behind_customers = above("marts/customers", set())
+    for raw in ("raw_shopify/customers", "raw_shopify/orders", "raw_pos/members", "raw_pos/receipts",
+                "raw_zendesk/users", "raw_events/events"):  # fmt: skip
+        assert raw in behind_customers
+    assert {"staging/stg_shopify__customers", "intermediate/int_identity__clusters"} <= behind_customers
+    assert "raw_exports/ad_performance" in above("marts/ad_performance", set())
+    assert "marts/customers" in parents["published/omnihouse"]
+    assert "sources/shopify" in above("published/omnihouse", set())
+
+
+def test_a_finished_run_shows_rows_checks_and_column_lineage(ask):
+    answer = ask(
+        '{ assetNodeOrError(assetKey: {path: ["marts", "customers"]}) { ... on AssetNode {'
+        " owners { ... on TeamAssetOwner { team } } description"
+        " assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue }"
+        " ... on TableColumnLineageMetadataEntry { lineage { columnName columnDeps { assetKey { path } columnName } } } } }"
+        " assetChecksOrError { ... on AssetChecks { checks { name"
+        " executionForLatestMaterialization { status evaluation { success } } } } } } } }"
+    )["assetNodeOrError"]
+    assert answer["owners"]
+    assert answer["description"]
+    entries = {entry["label"]: entry for entry in answer["assetMaterializations"][0]["metadataEntries"]}
+    assert entries["dagster/row_count"]["intValue"] > 0
+    lineage = {column["columnName"]: column["columnDeps"] for column in entries["dagster/column_lineage"]["lineage"]}
+    assert any(dep["assetKey"]["path"][0] in ("marts", "intermediate") for dep in lineage["net_revenue"])
+    checks = answer["assetChecksOrError"]["checks"]
+    assert len(checks) >= 3
+    assert all(check["executionForLatestMaterialization"]["evaluation"]["success"] for check in checks)
+
+
+def test_the_schedule_is_on_at_two_in_the_reporting_zone(ask):
+    schedules = ask(
+        '{ schedulesOrError(repositorySelector: {repositoryName: "__repository__",'
+        ' repositoryLocationName: "dagster_project.definitions"}) { ... on Schedules { results {'
+        " name cronSchedule executionTimezone scheduleState { status } } } } }"
+    )["schedulesOrError"]["results"]
+    assert [(s["cronSchedule"], s["executionTimezone"], s["scheduleState"]["status"]) for s in schedules] == [
+        ("0 2 * * *", "Asia/Shanghai", "RUNNING")
+    ]
