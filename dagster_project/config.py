@@ -209,15 +209,17 @@ class House:
             kind = "demo" if demo else "real"
             fresh.write_text(json.dumps({"kind": kind, "state_version": STATE_VERSION, **size}) + "\n")
             fresh.replace(card)
-        elif size.items() - (written := json.loads(card.read_text())).items():
-            raise ConfigurationError(
-                f"{self.home} holds a demo company of {written.get('demo_persons')} persons with seed "
-                f"{written.get('demo_seed')}. Set DEMO_PERSONS and DEMO_SEED to these, or OMNIHOUSE_HOME to another folder."
-            )
-        elif (found := json.loads(card.read_text()).get("state_version", 0)) > STATE_VERSION:
+            return
+        written = json.loads(card.read_text())
+        if (found := written.get("state_version", 0)) > STATE_VERSION:
             raise ConfigurationError(
                 f"{self.home} was written by a newer Omnihouse: state version {found}; this one reads {STATE_VERSION}. "
                 "Run that version, or restore a backup of the home."
+            )
+        if size.items() - written.items():
+            raise ConfigurationError(
+                f"{self.home} holds a demo company of {written.get('demo_persons')} persons with seed "
+                f"{written.get('demo_seed')}. Set DEMO_PERSONS and DEMO_SEED to these, or another OMNIHOUSE_HOME."
             )
 
     def secrets(self) -> list[str]:

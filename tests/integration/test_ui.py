@@ -86,7 +86,8 @@ def test_a_finished_run_shows_rows_checks_and_column_lineage(ask):
         '{ assetNodeOrError(assetKey: {path: ["marts", "customers"]}) { ... on AssetNode {'
         " owners { ... on TeamAssetOwner { team } } description"
         " assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue }"
-        " ... on TableColumnLineageMetadataEntry { lineage { columnName columnDeps { assetKey { path } columnName } } } } }"
+        " ... on TableColumnLineageMetadataEntry"
+        " { lineage { columnName columnDeps { assetKey { path } columnName } } } } }"
         " assetChecksOrError { ... on AssetChecks { checks { name"
         " executionForLatestMaterialization { status evaluation { success } } } } } } } }"
     )["assetNodeOrError"]
