@@ -6,6 +6,7 @@ The tests of this module share one home and run in the order written: each is th
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from tests.integration.conftest import Home, differences
+from tests.integration.conftest import PROJECT, Home, differences
 
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
@@ -193,3 +194,10 @@ def test_wrong_usage_is_one_paragraph_and_exit_2(company: Home, settings, said):
 
 def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
+
+
+def test_every_query_of_the_readme_answers(company: Home):
+    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.S)
+    assert queries
+    for query in queries:
+        assert company.query(query)
