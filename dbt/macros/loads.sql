@@ -83,6 +83,16 @@
     {{ in_pending_loads((alias ~ '.' if alias else '') ~ '_staged_load_id') }}
 {%- endmacro %}
 
+{# For children that are read again from the raw rows of their changed parents: the loads those rows came with. #}
+{% macro in_loads_of_changed(parent, column='_load_id') -%}
+    {%- if execute and is_incremental() -%}
+        {%- set rows = run_query("select distinct _load_id from " ~ parent ~ " where " ~ is_changed() ~ " order by 1") -%}
+        {{ in_load_ids(column, rows.columns[0].values() | list) }}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {# Post-hook of every model: after a run each admitted load in scope is taken in, by increment or by rebuild. #}
 {% macro record_processed_loads() %}
     {% set scopes = model_loads() %}

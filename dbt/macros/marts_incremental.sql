@@ -1,8 +1,8 @@
-{#- Incremental facts restate by key. Each such model has a model of current states: one row per key with a `_fingerprint` over
-    the loads its source rows came in (load time, never event time) and over everything derived that may change later: the
-    customer, the exchange rate, refunds. A key whose fingerprint moved, or that is gone, is deleted in the model's own
-    transaction; the model then builds every key it lacks. So a withdrawn load, a merge or a changed rule restates exactly
-    the rows it touches. -#}
+{#- Incremental facts restate by key. Each such model has a model of current states: one row per key with a `_fingerprint`
+    over the content of its source rows and over everything derived that may still change: the customer, the exchange rate,
+    refunds, a rule. It never looks at event time, so a late row counts like any other. A key whose fingerprint moved, or that
+    is gone, is deleted in the model's own transaction; the model then builds every key it lacks. A withdrawn load, a merge or
+    a changed rule so restates exactly the rows it touches, and the table after many nights equals a full build. -#}
 
 {% macro fingerprint(columns) -%}
 hash({{ columns | join(', ') }})

@@ -1,0 +1,16 @@
+-- Grain: one row per platform, account, campaign, ad group, ad and day, as last reported.
+{{ config(materialized='incremental', unique_key=['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], meta={'loads': ['*.ad_performance']}) }}
+{%- set columns = [
+    'source_system', 'account', 'campaign', 'ad_group', 'ad', 'date', 'currency', 'timezone', 'impressions',
+    'clicks', 'cost', 'conversions',
+] %}
+
+with rows_to_judge as (
+    {{ rows_to_judge(ref('base_exports__ad_performance'), columns) }}
+),
+
+newest_versions as (
+    {{ newest_versions('rows_to_judge', ref('base_exports__ad_performance'), ['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], columns) }}
+)
+
+select * from newest_versions

@@ -1,0 +1,71 @@
+-- Grain: one row per receipt, in its newest good version.
+{{ config(materialized='incremental', unique_key='receipt_id', meta={'loads': ['pos.receipts', 'pos.receipt_lines']}) }}
+{%- set columns = [
+    'receipt_id', 'receipt_no', 'store_id', 'register_no', 'kind', 'sold_at', 'currency', 'member_no',
+    'customer_name', 'customer_phone', 'customer_street', 'customer_birth_date', 'total_amount',
+    'discount_amount', 'tax_amount', 'rounding_amount', 'payment_method', 'original_receipt_id',
+    'original_order_name', 'status', 'updated_at',
+] %}
+
+with rows_to_judge as (
+    {{ rows_to_judge(ref('base_pos__receipts'), columns, rechecked_rule='total_mismatch') }}
+),
+
+line_versions as (
+    select
+        receipt_id,
+        line_number,
+        quantity,
+        unit_price,
+        discount_amount,
+        _broken_rule,
+        row_number() over (
+            partition by receipt_id, line_number
+            order by version_at desc, _load_id desc, _row_number desc
+        ) as recency
+    from {{ ref('base_pos__receipt_lines') }}
+    where _row_key is not null and receipt_id in (select receipt_id from rows_to_judge)
+),
+
+line_totals as (
+    select
+        receipt_id,
+        sum(quantity * unit_price) as gross_amount,
+        sum(discount_amount) as discount_amount,
+        sum(case when _broken_rule is null then 0 else 1 end) as broken_lines
+    from line_versions
+    where recency = 1
+    group by receipt_id
+),
+
+-- Lines may come with an earlier or a later load than their receipt, so this rule cannot be judged on one row.
+judged as (
+    select
+        {% for column in columns %}rows_to_judge.{{ column }},
+        {% endfor -%}
+        rows_to_judge.version_at,
+        coalesce(
+            rows_to_judge._broken_rule,
+            case
+                when
+                    line_totals.receipt_id is null
+                    or line_totals.broken_lines > 0
+                    or line_totals.discount_amount <> rows_to_judge.discount_amount
+                    or line_totals.gross_amount - line_totals.discount_amount + rows_to_judge.rounding_amount
+                    <> rows_to_judge.total_amount
+                    then 'total_mismatch'
+            end
+        ) as _broken_rule,
+        rows_to_judge._row_key,
+        rows_to_judge._row_number,
+        rows_to_judge._load_id,
+        rows_to_judge._loaded_at
+    from rows_to_judge
+    left join line_totals on rows_to_judge.receipt_id = line_totals.receipt_id
+),
+
+newest_versions as (
+    {{ newest_versions('judged', ref('base_pos__receipts'), ['receipt_id'], columns) }}
+)
+
+select * from newest_versions
