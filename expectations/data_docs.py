@@ -24,8 +24,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 _OUTSIDE = re.compile(
     r"""(?:<(?:link|script|img|iframe)\b[^>]*?\b(?:href|src)=|url\()\s*["']?\s*(?:https?:)?//""", re.I
 )
+_VIEWS = "expectations.offline_views"
 _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
-_COLUMNS = {"Why": "why", "Severity": "severity"}
 
 
 def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of: datetime | str) -> Path:
@@ -52,6 +52,7 @@ def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of:
 
 
 def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str, as_of: datetime) -> None:
+    from great_expectations import __version__
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
         ExpectationSuiteIdentifier,
@@ -81,7 +82,11 @@ def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str
                     "unsuccessful_expectations": len(found) - passed,
                     "success_percent": 100 * passed / len(found),
                 },
-                meta={"run_id": run, "batch_spec": {"data_asset_name": table, "load_id": load}},
+                meta={
+                    "great_expectations_version": __version__,
+                    "run_id": run,
+                    "batch_spec": {"data_asset_name": table, "load_id": load},
+                },
             )
             key = ValidationResultIdentifier(
                 expectation_suite_identifier=ExpectationSuiteIdentifier(name=table),
@@ -89,16 +94,25 @@ def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str
                 batch_identifier=_path_part(load),
             )
             context.validation_results_store.set(key, validation)
-        views = {name: {"module_name": "expectations.offline_views", "class_name": name} for name in ("Page", "Index")}
+        own = {name: {"module_name": _VIEWS, "class_name": name} for name in ("Page", "Index", "ResultsTable")}
         builder = SiteBuilder(
             data_context=context,
             site_name=f"run {run_id}",
             store_backend={"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
             show_how_to_buttons=False,
-            site_index_builder={"class_name": "DefaultSiteIndexBuilder", "view": views["Index"]},
+            site_index_builder={"class_name": "DefaultSiteIndexBuilder", "view": own["Index"]},
             site_section_builders={
-                "expectations": {"view": views["Page"]},
-                "validations": {"view": views["Page"]},
+                "expectations": {"view": own["Page"]},
+                "validations": {
+                    "view": own["Page"],
+                    "renderer": {
+                        "class_name": "ValidationResultsPageRenderer",
+                        "column_section_renderer": {
+                            "class_name": "ValidationResultsColumnSectionRenderer",
+                            "table_renderer": own["ResultsTable"],
+                        },
+                    },
+                },
                 "profiling": "none",  # a null is not understood
             },
             runtime_environment={"root_directory": str(site)},
@@ -126,15 +140,15 @@ def _validation(result: Result) -> ExpectationValidationResult:
         success=result.success,
         expectation_config=ExpectationConfiguration(
             type=result.expectation,
-            kwargs={**kwargs, "meta_properties_to_render": _COLUMNS},
-            meta={"attributes": {"why": result.why + rows, "severity": result.severity}},
+            kwargs=kwargs,
+            meta={"why": result.why + rows, "severity": result.severity},
             severity=_SEVERITY[result.severity],
         ),
         result=seen,
         exception_info={
             "raised_exception": result.error is not None,
             "exception_message": result.error,
-            "exception_traceback": None,
+            "exception_traceback": "",
         },
     )
 
@@ -149,8 +163,8 @@ def _suite(table: str, validations: list[ExpectationValidationResult]) -> Expect
         config = validation.expectation_config
         if config is None or config.type not in known:
             continue
-        kwargs = {name: value for name, value in config.kwargs.items() if name != "meta_properties_to_render"}
-        copy = type(config)(type=config.type, kwargs=kwargs, meta=config.meta, severity=config.severity)
+        notes = {"notes": {"format": "string", "content": [config.meta["why"]]}}
+        copy = type(config)(type=config.type, kwargs=dict(config.kwargs), meta=notes, severity=config.severity)
         try:
             suite.add_expectation_configuration(copy)
         except ValueError:

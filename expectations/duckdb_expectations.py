@@ -83,11 +83,15 @@ def _sentence(template: str, configuration: Any, percent: bool) -> list[Rendered
             content_block_type="string_template",
             string_template={
                 "template": template + ".",
-                "params": {name: str(value) for name, value in arguments.items()},
+                "params": {name: _shown(value) for name, value in arguments.items()},
                 "styling": {"default": {"classes": ["badge", "badge-secondary"]}},
             },
         )
     ]
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class _ParseAs(ColumnMapMetricProvider):

@@ -28,6 +28,10 @@ from expectations.suites import Entry, SuiteError, plain
 # Counts, and no value of any row: with 0 the query for offending values is a LIMIT 0.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 FAILING_ROWS = 5
+_SPEAKS_OF_NAMES = re.compile(
+    r"(Binder|Catalog|Parser|IO) Error: |Invalid Input Error: No magic bytes|Error: The column |"
+    r"the (ledger|query|parameter) "
+)
 _numbers = count(1)
 
 
@@ -114,8 +118,9 @@ class Session:
         try:
             expectation = found(**kwargs)
         except ValueError as error:
+            said = " ".join(str(error).split())
             raise SuiteError(
-                f"{entry.place}: {entry.expect} does not take these arguments: {redacted(error)}. Correct `kwargs`."
+                f"{entry.place}: {entry.expect} does not take these arguments: {said}. Correct `kwargs`."
             ) from error
         return Planned(entry, dict(kwargs), found.expectation_type, expectation)
 
@@ -208,10 +213,14 @@ def new_context() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     os.environ.setdefault("DO_NOT_TRACK", "1")
     import great_expectations
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     from expectations import duckdb_expectations as _registered  # noqa: F401
 
-    context = great_expectations.get_context(mode="ephemeral")
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    context = great_expectations.get_context(
+        mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
+    )
     context.variables.progress_bars = {"globally": False}
     return context
 
@@ -231,12 +240,12 @@ def quiet() -> Iterator[None]:
 
 
 def redacted(error: BaseException | str) -> str:
-    """The first line of an error, without what stands in quotes, unless it speaks of names: it may be a row's value."""
+    """The first line of an error that speaks of names or files; of any other its kind alone, for it may quote a row."""
     text = str(getattr(error, "orig", None) or error).strip()
-    text = re.sub(r"^\(.*?Exception\)\s*", "", text)
+    text = re.sub(r"^\(\S+\)\s*", "", text)
     first = text.splitlines()[0] if text else type(error).__name__
-    if not re.match(r"(Binder|Catalog|Parser|IO) Error|Invalid Input Error: No magic bytes|the ", first):
-        first = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", first)
+    if not _SPEAKS_OF_NAMES.match(first):
+        return f"{first.partition(':')[0][:60]} (its text may hold a value of a row and is left out)"
     return first[:300].rstrip(". ")
 
 

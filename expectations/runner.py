@@ -30,6 +30,7 @@ def check_load(
     *,
     load_id: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    folder: Path = suites.FOLDER,
 ) -> list[Result]:
     """Hold a raw suite against the Parquet files of one load, table by table.
 
@@ -37,7 +38,7 @@ def check_load(
     says were landed; a table absent from `rows` is expected to have at least one row, a table with 0 may be empty or
     without files. `settings` are DuckDB's (memory_limit, threads, temp_directory). Raises suites.SuiteError.
     """
-    loaded = suites.load_suite(suite)
+    loaded = suites.load_suite(suite, folder)
     rows: Mapping[str, int] = parameters.get("rows") or {}
     tables = sorted(set(files) | {table for table, count in rows.items() if count})
     found: list[Result] = []
@@ -60,7 +61,12 @@ def check_load(
 
 
 def check_marts(
-    warehouse: Path, parameters: Mapping[str, Any], *, suite: str = "marts", settings: Mapping[str, Any] | None = None
+    warehouse: Path,
+    parameters: Mapping[str, Any],
+    *,
+    suite: str = "marts",
+    settings: Mapping[str, Any] | None = None,
+    folder: Path = suites.FOLDER,
 ) -> list[Result]:
     """Hold the marts' suite against a warehouse file, opened for reading only and closed again.
 
@@ -70,7 +76,7 @@ def check_marts(
     """
     if not warehouse.is_file():
         raise FileNotFoundError(f"There is no warehouse at {warehouse}. Build it first.")
-    loaded = suites.load_suite(suite)
+    loaded = suites.load_suite(suite, folder)
     source_rows: Mapping[str, int] = parameters.get("source_rows") or {}
     found: list[Result] = []
     with _lock, Session(dialect.file_url(warehouse, settings)) as session:
@@ -79,12 +85,12 @@ def check_marts(
     return found
 
 
-def verify_suites() -> None:
-    """Check every shipped suite down to the arguments of each expectation. Raises suites.SuiteError."""
+def verify_suites(folder: Path = suites.FOLDER) -> None:
+    """Check every suite of a folder down to the arguments of each expectation. Raises suites.SuiteError."""
     sample = _SampleParameters()
     with _lock:
-        for name in suites.suite_names():
-            suite = suites.load_suite(name)
+        for name in suites.suite_names(folder):
+            suite = suites.load_suite(name, folder)
             for table, body in suite.tables.items():
                 for entry in (*suite.every_table, *body.entries):
                     Session.build(entry, suites.fill_in(entry, table, sample))

@@ -81,15 +81,19 @@ def suite_names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yml"))
 
 
-@cache
 def load_suite(name: str, folder: Path = FOLDER) -> Suite:
-    """Read and check one suite. Raises SuiteError."""
+    """Read and check one suite; a file that has not changed is read once. Raises SuiteError."""
     path = folder / f"{name}.yml"
     if not path.is_file():
         raise SuiteError(
             f"There is no suite {name!r}: {path} does not exist. Write one, with at least `schema` and `every_table`; "
             f"the suites at hand are {', '.join(suite_names(folder)) or 'none'}."
         )
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read(path: Path, _changed_at: int) -> Suite:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -108,7 +112,7 @@ def load_suite(name: str, folder: Path = FOLDER) -> Suite:
             entries=_entries(body["expectations"], place),
         )
     return Suite(
-        name=name,
+        name=path.stem,
         schema=str(document["schema"]),
         handful=handful,
         every_table=_entries(document.get("every_table") or [], f"{path}, every_table"),
