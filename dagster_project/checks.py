@@ -6,7 +6,7 @@ What is expected of a table stands in `expectations/suites/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
@@ -60,14 +60,13 @@ def results(wanted: Sequence[dg.AssetCheckSpec], found: Iterable[Result]) -> lis
 def _merged(spec: dg.AssetCheckSpec, found: list[Result]) -> dg.AssetCheckResult:
     failed = [result for result in found if not result.success]
     blocks = any(result.severity == "block" for result in failed)
-    metadata: Mapping[str, object] = {
+    metadata: dict[str, int | float | str] = {
         "evaluated": len(found),
         "rows": sum(result.element_count or 0 for result in found),
         "unexpected": sum(result.unexpected_count or 0 for result in found),
     }
-    first = (failed or found or [None])[0]
-    if first is not None and isinstance(first.observed, int | float | str):
-        metadata = {**metadata, "observed": first.observed}
+    if found and isinstance((first := (failed or found)[0]).observed, int | float | str):
+        metadata["observed"] = first.observed
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,

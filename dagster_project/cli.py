@@ -148,10 +148,22 @@ def _demo_nights(house: House) -> int:
     return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
 
 
+def _check_sources(house: House) -> None:
+    """Refuse a mapping with a mistake, or a source set up by halves, before anything runs."""
+    import ingestion
+
+    try:
+        ingestion.check_mappings(house.mappings)
+        ingestion.active_sources(house.settings, [house.landing], [house.mappings])
+    except ingestion.IngestionError as problem:
+        raise ConfigurationError(str(problem)) from problem
+
+
 def _one_run(house: House, mode: str, verbose: bool) -> dict[str, Any]:
     """Execute the job in this process and return the run's record."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
+    _check_sources(house)
     import dagster as dg
 
     from dagster_project.definitions import defs

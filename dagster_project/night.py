@@ -63,6 +63,7 @@ class Night:
     verbose: bool = False
     steps: list[StepRecord] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unclaimed_files: list[str] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
     tests: dict[str, int] = field(default_factory=dict)
@@ -197,6 +198,7 @@ class Night:
             "versions": {name: importlib.metadata.version(name) for name in _VERSIONED},
             "peak_memory_mb": {"process": peak // 1024, "largest_child": peak_children // 1024},
             "sources": self.sources,
+            "unclaimed_files": self.unclaimed_files,
             "steps": [vars(step) for step in self.steps],
             "tests": self.tests,
             "gates": self.gates,

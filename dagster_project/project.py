@@ -58,7 +58,16 @@ def manifest(house: House) -> Path:
     stamp = target(house) / "manifest.stamp"
     if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
         parsed = subprocess.run(
-            [str(EXECUTABLE), "--quiet", "parse", "--project-dir", str(DBT), "--profiles-dir", str(DBT)],
+            [
+                str(EXECUTABLE),
+                "--quiet",
+                "--no-use-colors",
+                "parse",
+                "--project-dir",
+                str(DBT),
+                "--profiles-dir",
+                str(DBT),
+            ],
             env={**os.environ, **environment(house)},
             stdin=subprocess.DEVNULL,
             capture_output=True,

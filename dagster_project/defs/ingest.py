@@ -144,34 +144,46 @@ def _pull_all(
 ) -> list[Result]:
     """Pull the active sources in threads; gate and admit their loads here, one by one, as they arrive."""
     house, ledger = night.house, Ledger(night.house.lake)
-    active = ingestion.active_sources(settings, [landing], [house.mappings])
     arrivals: queue.Queue[tuple[str, Delivery | None, LoadReport | Exception | None]] = queue.Queue()
     work = house.home / "work"
     shutil.rmtree(work, ignore_errors=True)
-    states: dict[str, _State] = {}
+    active = ingestion.active_sources(settings, [landing], [house.mappings])
+    systems = {name: _systems(sources[name], landing, house) for name in active}
+    states = {system: _State() for listed in systems.values() for system in listed}
     for name in active:
-        request = ingestion.plan(
-            sources[name], settings.get(name, {}), [landing], [house.mappings], ledger, now=night.as_of
-        )
-        states[name] = _State()
-        threading.Thread(target=_pull, args=(name, request, house, work, arrivals), daemon=True).start()
+        deliveries = ingestion.plan(sources[name], settings, [landing], [house.mappings], ledger, now=night.as_of)
+        threading.Thread(target=_pull, args=(name, deliveries, house, work, arrivals), daemon=True).start()
     waiting, found = set(active), []
     while waiting:
         name, delivery, outcome = arrivals.get()
-        if delivery is None and outcome is None:
-            waiting.discard(name)
-            _close(night, name, states[name])
-        elif isinstance(outcome, LoadReport):
-            results = _admit(night, ledger, outcome, states[name])
-            found += results
+        state = states.setdefault(delivery.source_system if delivery else name, _State())
+        if isinstance(outcome, LoadReport):
+            found += _admit(night, ledger, outcome, state)
+        elif outcome is not None:
+            _note_failure(night, ledger, name, delivery, outcome, state)
         else:
-            _note_failure(night, ledger, name, delivery, outcome, states[name])
+            waiting.discard(name)
+            for system in systems[name]:
+                _close(night, system, states[system])
     shutil.rmtree(work, ignore_errors=True)
-    night.sources = {
-        name: states[name].as_dict() if name in states else _State("absent", "not configured").as_dict()
-        for name in sources
+    absent = [name for name, source in sources.items() if name not in active and source.settings]
+    absent += [
+        folder for source in sources.values() for folder in source.folders([house.mappings]) if folder not in states
+    ]
+    night.sources = {name: state.as_dict() for name, state in states.items()} | {
+        name: _State("absent", "not configured, or no file has landed").as_dict() for name in absent
     }
+    night.unclaimed_files = ingestion.unclaimed_files([landing], [house.mappings])
+    if night.unclaimed_files:
+        print(f"! no source reads {', '.join(night.unclaimed_files[:5])}; see the landing folders in the README")
     return found
+
+
+def _systems(source: Source, landing: Path, house: House) -> list[str]:
+    """The source systems that an active source reads tonight: itself, or each landing folder that holds something."""
+    if source.settings:
+        return [source.name]
+    return [folder for folder in source.folders([house.mappings]) if any((landing / folder).glob("*"))]
 
 
 def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, arrivals: queue.Queue[Any]) -> None:
