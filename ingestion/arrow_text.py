@@ -1,0 +1,113 @@
+"""Arrow tables of text: how rows become them, how the lake completes them, and what can be told from their times.
+
+No source's knowledge and no file formats here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.source import RawTable
+
+TEXT = pa.string()
+
+
+def lake_schema(table: RawTable) -> pa.Schema:
+    """The columns a lake file of this table has before dlt adds `_dlt_load_id`."""
+    fields = [pa.field(name, TEXT) for name in (*table.columns, "_extra", "_file_name")]
+    return pa.schema([*fields, pa.field("_row_number", pa.int64())])
+
+
+def text_table(table: RawTable, rows: Sequence[Mapping[str, str | None]]) -> pa.Table:
+    """Rows of text as an Arrow table with the declared columns and `_extra`."""
+    return pa.table({name: pa.array([row.get(name) for row in rows], TEXT) for name in (*table.columns, "_extra")})
+
+
+def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: int) -> pa.Table:
+    """`data` with every column of the lake, in the lake's order. Rows are numbered from `first_row` unless they are."""
+    schema = lake_schema(table)
+    unknown = set(data.column_names) - set(schema.names)
+    if unknown:
+        raise ValueError(f"{table.name}: columns {sorted(unknown)} are not declared; they belong in _extra")
+    given = set(data.column_names)
+    columns: list[pa.ChunkedArray | pa.Array] = []
+    for field in schema:
+        if field.name in given:
+            columns.append(data.column(field.name).cast(field.type))
+        elif field.name == "_file_name":
+            columns.append(pa.repeat(pa.scalar(file_name, TEXT), data.num_rows))
+        elif field.name == "_row_number":
+            columns.append(pa.array(range(first_row, first_row + data.num_rows), pa.int64()))
+        else:
+            columns.append(pa.nulls(data.num_rows, field.type))
+    return pa.table(columns, schema=schema)
+
+
+def value_text(value: Any) -> str | None:
+    """A database driver's value as exact text: decimals without exponent, times as ISO 8601 in UTC, true/false."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=value_text)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            return data.hex()
+    return str(value)
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with Z; a time without a zone is taken as UTC. Fractions only where there are any."""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime | None:
+    """An ISO 8601 time or date as an aware UTC datetime, None where the text is not one."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_range(column: pa.ChunkedArray) -> tuple[datetime, datetime] | None:
+    """Earliest and latest readable time in a text column.
+
+    Text order is time order among values that end in Z, which is what most systems send, so only the two ends of that
+    group are parsed; other values are parsed one by one, each distinct one once.
+    """
+    ends: list[datetime] = []
+    in_utc = pc.ends_with(column, "Z")
+    zulu = column.filter(in_utc)
+    others: Iterable[str] = pc.unique(column.filter(pc.invert(in_utc))).to_pylist()
+    if len(zulu):
+        bounds = pc.min_max(zulu).as_py()
+        parsed = [parse_time(bounds["min"]), parse_time(bounds["max"])]
+        if None in parsed:
+            others = [*others, *pc.unique(zulu).to_pylist()]
+        else:
+            ends += [moment for moment in parsed if moment is not None]
+    ends += [moment for text in others if text and (moment := parse_time(text)) is not None]
+    return (min(ends), max(ends)) if ends else None
