@@ -33,7 +33,7 @@
     {%- endset -%}
     case
         when list_contains(list_transform({{ amounts }}, lambda amount: amount is null), true) then null
-        else coalesce(list_sum({{ amounts }}), 0)
+        else cast(coalesce(list_sum({{ amounts }}), 0) as {{ money_type() }})
     end
 {%- endmacro %}
 
@@ -47,7 +47,7 @@
     {%- endset -%}
     case
         when list_contains(list_transform({{ products }}, lambda amount: amount is null), true) then null
-        else coalesce(list_sum({{ products }}), 0)
+        else cast(coalesce(list_sum({{ products }}), 0) as {{ money_type() }})
     end
 {%- endmacro %}
 

@@ -4,9 +4,14 @@
 cast({{ expression }} as decimal(18, 3))
 {%- endmacro %}
 
-{#- Half away from zero, to the currency's minor unit. DuckDB rounds decimals that way but wants a literal precision. -#}
+{#- Half away from zero, to the currency's minor unit. DuckDB rounds decimals that way but wants a literal precision, and
+    it would bring the branches to one scale if they were not cast one by one. -#}
 {% macro round_money(expression, minor_unit) -%}
-cast(case {{ minor_unit }} when 0 then round({{ expression }}, 0) when 3 then round({{ expression }}, 3) else round({{ expression }}, 2) end as decimal(18, 3))
+case {{ minor_unit }}
+    when 0 then {{ money('round(' ~ expression ~ ', 0)') }}
+    when 3 then {{ money('round(' ~ expression ~ ', 3)') }}
+    else {{ money('round(' ~ expression ~ ', 2)') }}
+end
 {%- endmacro %}
 
 {% macro minor_units_per_major(minor_unit) -%}

@@ -18,7 +18,7 @@
     {%- endset -%}
     case
         when list_contains(list_transform({{ charges }}, lambda amount: amount is null), true) then null
-        else coalesce(list_sum({{ charges }}), 0)
+        else cast(coalesce(list_sum({{ charges }}), 0) as {{ money_type() }})
     end
 {%- endmacro %}
 
@@ -42,7 +42,7 @@
     {%- endset -%}
     case
         when list_contains(list_transform({{ parts }}, lambda amount: amount is null), true) then null
-        else coalesce(list_sum({{ parts }}), 0)
+        else cast(coalesce(list_sum({{ parts }}), 0) as {{ money_type() }})
     end
 {%- endmacro %}
 

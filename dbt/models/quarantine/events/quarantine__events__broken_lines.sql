@@ -1,5 +1,5 @@
 -- Grain: one row per line of a dropped file that could not be read at all.
-{{ config(unique_key=['load_id', 'row_number'], meta={'loads': ['events.broken_lines', 'events.events']}) }}
+{{ config(unique_key=['load_id', 'row_number'], meta={'loads': ['events.events']}) }}
 
 with broken_lines as (
     select * from {{ source('raw_events', 'broken_lines') }} where {{ in_pending_loads() }}

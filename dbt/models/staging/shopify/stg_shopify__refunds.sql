@@ -21,7 +21,7 @@ of_newest_version as (
         refunds.refund_id,
         refunds.order_id,
         refunds.refunded_at,
-        cast(refunds.amount as {{ money_type() }}) as amount,
+        refunds.amount,
         refunds.currency,
         refunds.gateway,
         refunds.note,
