@@ -1,0 +1,53 @@
+-- Grain: one row per platform, account, campaign, ad group, ad and day as it stands tonight, with its fingerprint.
+{{ config(materialized='view') }}
+
+with ad_performance as (
+
+    select * from {{ ref('stg_exports__ad_performance') }}
+
+),
+
+daily_rates as (
+
+    select * from {{ ref('int_fx__daily_rates') }}
+
+),
+
+joined as (
+
+    -- A day of an account is that business date, whatever the account's zone.
+    select
+        md5(concat_ws(
+            '|', ads.source_system, ads.account, ads.campaign, ads.ad_group, ads.ad, cast(ads.date as varchar)
+        )) as ad_performance_id,
+        ads.source_system as platform,
+        ads.account,
+        ads.campaign,
+        ads.ad_group,
+        ads.ad,
+        ads.currency,
+        cast(ads.impressions as bigint) as impressions,
+        cast(ads.clicks as bigint) as clicks,
+        cast(ads.conversions as decimal(18, 3)) as conversions,
+        {{ money('ads.cost') }} as cost,
+        {{ round_money(
+            'cast(ads.cost as decimal(18, 3)) * case when ads.currency = ' ~ reporting_currency()
+            ~ ' then cast(1 as decimal(20, 12)) else daily_rates.rate end',
+            reporting_minor_unit()
+        ) }} as cost_reporting,
+        ads.date
+    from ad_performance as ads
+    left join daily_rates on ads.currency = daily_rates.currency and ads.date = daily_rates.date
+
+),
+
+final as (
+
+    select
+        *,
+        {{ fingerprint(['currency', 'impressions', 'clicks', 'conversions', 'cost', 'cost_reporting']) }} as _fingerprint
+    from joined
+
+)
+
+select * from final

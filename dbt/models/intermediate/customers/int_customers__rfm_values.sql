@@ -1,0 +1,138 @@
+-- Grain: one row per known person and as-of date with a purchase in the window: recency, frequency and monetary value.
+{{ config(materialized='table') }}
+
+with valid_orders as (
+
+    select * from {{ ref('int_customers__valid_orders') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('refunds') }}
+
+),
+
+rfm_config as (
+
+    select * from {{ ref('rfm_config') }}
+
+),
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+month_ends as (
+
+    select cast(unnest(generate_series(
+        date_trunc('month', as_of_date) - to_months(cast(history_months - 1 as integer)),
+        date_trunc('month', as_of_date) + interval 1 month,
+        interval 1 month
+    )) as date) - 1 as as_of_date
+    from run_parameters
+    cross join rfm_config
+
+),
+
+as_of_dates as (
+
+    select month_ends.as_of_date, 'month_end' as basis
+    from month_ends
+    inner join run_parameters on month_ends.as_of_date < run_parameters.as_of_date
+    union all
+    select as_of_date, 'tonight' from run_parameters
+
+),
+
+windows as (
+
+    select
+        as_of_dates.as_of_date,
+        as_of_dates.basis,
+        case
+            when rfm_config.window_days is null then cast('0001-01-01' as date)
+            else as_of_dates.as_of_date - cast(rfm_config.window_days as integer)
+        end as after_date
+    from as_of_dates
+    cross join rfm_config
+
+),
+
+given_back as (
+
+    select
+        windows.as_of_date,
+        refunds.order_id,
+        sum(refunds.amount) as amount,
+        sum(refunds.amount_reporting) as amount_reporting
+    from windows
+    inner join refunds on refunds.reporting_date <= windows.as_of_date
+    where refunds.is_counted and refunds.order_id is not null
+    group by windows.as_of_date, refunds.order_id
+
+),
+
+purchases as (
+
+    select
+        windows.as_of_date,
+        windows.basis,
+        valid_orders.customer_id,
+        valid_orders.reporting_date,
+        valid_orders.due_amount_reporting - coalesce(given_back.amount_reporting, 0) as net_amount_reporting
+    from windows
+    inner join valid_orders
+        on valid_orders.reporting_date > windows.after_date and valid_orders.reporting_date <= windows.as_of_date
+    left join given_back on windows.as_of_date = given_back.as_of_date and valid_orders.order_id = given_back.order_id
+    where valid_orders.due_amount = 0 or valid_orders.due_amount > coalesce(given_back.amount, 0)
+
+),
+
+-- A return that names no order lowers what its person is worth, and nothing else.
+unlinked_returns as (
+
+    select
+        windows.as_of_date,
+        refunds.customer_id,
+        sum(refunds.amount_reporting) as amount_reporting
+    from windows
+    inner join refunds
+        on refunds.reporting_date > windows.after_date and refunds.reporting_date <= windows.as_of_date
+    where refunds.status = 'unlinked' and refunds.customer_id is not null
+    group by windows.as_of_date, refunds.customer_id
+
+),
+
+summed as (
+
+    select
+        customer_id,
+        as_of_date,
+        basis,
+        as_of_date - max(reporting_date) as recency_days,
+        count(*) as frequency,
+        sum(net_amount_reporting) as net_amount_reporting
+    from purchases
+    group by customer_id, as_of_date, basis
+
+),
+
+final as (
+
+    select
+        summed.customer_id,
+        summed.as_of_date,
+        summed.basis,
+        cast(summed.recency_days as integer) as recency_days,
+        cast(summed.frequency as integer) as frequency,
+        {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }} as monetary
+    from summed
+    left join unlinked_returns
+        on summed.customer_id = unlinked_returns.customer_id and summed.as_of_date = unlinked_returns.as_of_date
+
+)
+
+select * from final

@@ -1,0 +1,65 @@
+-- Grain: one row per valid order of a known person, with the day and the order's largest category.
+{{ config(materialized='table') }}
+
+with orders as (
+
+    select * from {{ ref('orders') }}
+
+),
+
+order_lines as (
+
+    select * from {{ ref('order_lines') }}
+
+),
+
+members as (
+
+    select * from {{ ref('int_identity__members') }}
+
+),
+
+known_customers as (
+
+    select distinct customer_id
+    from members
+    where not is_anonymous
+
+),
+
+categories as (
+
+    select
+        order_id,
+        category,
+        sum(net_amount) as net_amount
+    from order_lines
+    where category is not null
+    group by order_id, category
+    qualify row_number() over (partition by order_id order by sum(net_amount) desc, category) = 1
+
+),
+
+final as (
+
+    select
+        orders.order_id,
+        orders.customer_id,
+        orders.source_system,
+        categories.category,
+        orders.due_amount,
+        orders.net_amount,
+        orders.due_amount_reporting,
+        -- Given back in full it was no purchase; a free order was one.
+        orders.due_amount = 0 or orders.net_amount > 0 as is_qualifying,
+        orders.customer_order_number,
+        orders.reporting_date,
+        orders.ordered_at
+    from orders
+    inner join known_customers on orders.customer_id = known_customers.customer_id
+    left join categories on orders.order_id = categories.order_id
+    where orders.is_valid
+
+)
+
+select * from final

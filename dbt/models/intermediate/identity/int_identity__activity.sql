@@ -1,0 +1,67 @@
+-- Grain: one row per source record that was seen doing something, with its first and last time.
+{{ config(materialized='table') }}
+
+with orders as (
+
+    select * from {{ ref('int_orders__headers') }}
+
+),
+
+returns as (
+
+    select * from {{ ref('int_orders__returns') }}
+
+),
+
+tickets as (
+
+    select * from {{ ref('stg_zendesk__tickets') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_events__events') }}
+
+),
+
+activities as (
+
+    select record_key, ordered_at as active_at from orders where record_key is not null
+    union all
+    select record_key, refunded_at from returns where record_key is not null
+    union all
+    select 'zendesk/requester/' || requester_id, created_at from tickets where requester_id is not null
+
+),
+
+summed as (
+
+    select record_key, min(active_at) as first_active_at, max(active_at) as last_active_at
+    from activities
+    group by record_key
+    union all
+    select 'events/user/' || user_id, min(occurred_at), max(occurred_at)
+    from events
+    where user_id is not null
+    group by user_id
+    union all
+    select 'events/device/' || device_id, min(occurred_at), max(occurred_at)
+    from events
+    where device_id is not null
+    group by device_id
+
+),
+
+final as (
+
+    select
+        record_key,
+        min(first_active_at) as first_active_at,
+        max(last_active_at) as last_active_at
+    from summed
+    group by record_key
+
+)
+
+select * from final

@@ -1,0 +1,124 @@
+-- Grain: one row per record, identifier type and value the record ever carried.
+{{ config(materialized='table') }}
+
+with records as (
+
+    select * from {{ ref('int_identity__records') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('stg_identity_contacts') }}
+
+),
+
+zendesk_users as (
+
+    select * from {{ ref('stg_zendesk__users') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_events__events') }}
+
+),
+
+-- Contacts with a history of versions, and those of records that are seen once.
+stated as (
+
+    select
+        source_system || '/' || record_type || '/' || source_record_id as record_key,
+        contact_type as type,
+        contact_value as value,
+        version_at as first_at,
+        last_version_at as last_at
+    from contacts
+    union all
+    select record_key, 'email', email, created_at, created_at
+    from records
+    where record_type = 'guest_order' and email is not null
+    union all
+    select record_key, 'phone', phone, created_at, created_at
+    from records
+    where record_type in ('guest_order', 'name_only') and phone is not null
+    union all
+    select 'events/user/' || user_id, 'email', email, min(occurred_at), max(occurred_at)
+    from events
+    where user_id is not null and email is not null
+    group by user_id, email
+    union all
+    select 'events/user/' || user_id, 'phone', phone, min(occurred_at), max(occurred_at)
+    from events
+    where user_id is not null and phone is not null
+    group by user_id, phone
+
+),
+
+followed as (
+
+    select
+        *,
+        lead(first_at) over (partition by record_key, type order by first_at, last_at, value) as next_first_at,
+        max(last_at) over (partition by record_key, type) as newest_at
+    from stated
+
+),
+
+-- A value that its record replaced within 72 hours was a correction: it never was the person's.
+kept as (
+
+    select
+        followed.record_key,
+        followed.type,
+        followed.value,
+        followed.first_at,
+        case
+            when followed.last_at = followed.newest_at then greatest(followed.last_at, records.last_seen_at)
+            else followed.last_at
+        end as last_at
+    from followed
+    inner join records on followed.record_key = records.record_key
+    where
+        followed.next_first_at is null
+        or followed.last_at >= followed.next_first_at
+        or epoch(followed.next_first_at) - epoch(followed.first_at) > 72 * 3600
+
+),
+
+issued as (
+
+    select record_key, 'login' as type, source_record_id as value, first_seen_at as first_at, last_seen_at as last_at
+    from records
+    where (source_system = 'shopify' and record_type = 'customer') or (source_system = 'events' and record_type = 'user')
+    union all
+    select records.record_key, 'login', users.external_id, records.first_seen_at, records.last_seen_at
+    from records
+    inner join zendesk_users as users on records.source_system = 'zendesk' and records.source_record_id = users.user_id
+    where users.external_id is not null
+    union all
+    select record_key, 'member_no', source_record_id, first_seen_at, last_seen_at
+    from records
+    where source_system = 'pos' and record_type = 'member'
+    union all
+    select record_key, 'device', source_record_id, first_seen_at, last_seen_at
+    from records
+    where source_system = 'events' and record_type = 'device'
+    union all
+    select 'events/user/' || user_id, 'device', device_id, min(occurred_at), max(occurred_at)
+    from events
+    where user_id is not null and device_id is not null
+    group by user_id, device_id
+
+),
+
+final as (
+
+    select * from kept
+    union all
+    select * from issued
+
+)
+
+select * from final

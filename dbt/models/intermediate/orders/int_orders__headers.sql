@@ -1,0 +1,164 @@
+-- Grain: one row per order, any channel: what was sold, before refunds and before anybody is known.
+{{ config(materialized='table') }}
+
+with lines as (
+
+    select * from {{ ref('int_orders__lines') }}
+
+),
+
+shopify_orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+
+),
+
+pos_receipts as (
+
+    select * from {{ ref('stg_pos__receipts') }}
+
+),
+
+pos_stores as (
+
+    select * from {{ ref('stg_pos__stores') }}
+
+),
+
+line_totals as (
+
+    select
+        order_id,
+        sum(gross_amount) as gross_amount,
+        sum(discount_amount) as discount_amount,
+        sum(gift_card_sold_amount) as gift_card_sold_amount,
+        sum(contained_tax_amount) as contained_tax_amount,
+        bool_and(is_gift_card) as is_gift_card_only
+    from lines
+    group by order_id
+
+),
+
+shopify as (
+
+    select
+        'shopify-' || order_id as order_id,
+        'shopify' as source_system,
+        order_id as source_order_id,
+        order_name,
+        case
+            when customer_id_shopify is not null then 'shopify/customer/' || customer_id_shopify
+            when coalesce(email, phone) is not null then 'shopify/guest_order/' || order_id
+        end as record_key,
+        cast(null as varchar) as store_id,
+        case when coalesce(source_name, 'web') = 'web' then 'online_store' else source_name end as channel,
+        payment_gateway as payment_method,
+        currency,
+        {{ money('coalesce(shipping_amount, 0) - case when taxes_included then coalesce(shipping_tax_amount, 0) else 0 end') }}
+            as shipping_charge_amount,
+        {{ money('coalesce(tip_amount, 0) + coalesce(duties_amount, 0)') }} as other_amount,
+        {{ money('case when taxes_included then coalesce(shipping_tax_amount, 0) else coalesce(tax_amount, 0) end') }} as added_tax_amount,
+        {{ money('total_amount') }} as booked_amount,
+        coalesce(is_test, false) as is_test,
+        financial_status in ('paid', 'partially_paid', 'partially_refunded', 'refunded') as is_paid,
+        regexp_matches(lower(coalesce(payment_gateway, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款') as is_cash_on_delivery,
+        cancelled_at is not null as is_cancelled,
+        coalesce(financial_status = 'voided', false) as is_voided,
+        {{ reporting_timezone() }} as business_timezone,
+        ordered_at,
+        case
+            when cancelled_at is not null then cancelled_at
+            when financial_status = 'voided' then coalesce(closed_at, updated_at)
+        end as cancelled_at
+    from shopify_orders
+
+),
+
+pos as (
+
+    select
+        'pos-' || receipts.receipt_id as order_id,
+        'pos' as source_system,
+        receipts.receipt_id as source_order_id,
+        receipts.receipt_no as order_name,
+        case
+            when receipts.member_no is not null then 'pos/member/' || receipts.member_no
+            when coalesce(receipts.customer_name, receipts.customer_phone) is not null then 'pos/name_only/' || receipts.receipt_id
+        end as record_key,
+        receipts.store_id,
+        'store' as channel,
+        receipts.payment_method,
+        receipts.currency,
+        {{ money('0') }} as shipping_charge_amount,
+        {{ money('coalesce(receipts.rounding_amount, 0)') }} as other_amount,
+        {{ money('0') }} as added_tax_amount,
+        {{ money('receipts.total_amount') }} as booked_amount,
+        false as is_test,
+        receipts.status = 'completed' as is_paid,
+        false as is_cash_on_delivery,
+        false as is_cancelled,
+        receipts.status = 'voided' as is_voided,
+        coalesce(stores.timezone, {{ reporting_timezone() }}) as business_timezone,
+        receipts.sold_at as ordered_at,
+        -- A voided receipt is as if it never was, so its void falls on the sale's own day.
+        case when receipts.status = 'voided' then receipts.sold_at end as cancelled_at
+    from pos_receipts as receipts
+    left join pos_stores as stores on receipts.store_id = stores.store_id
+    where receipts.kind = 'sale'
+
+),
+
+unioned as (
+
+    select * from shopify
+    union all
+    select * from pos
+
+),
+
+amounts as (
+
+    select
+        unioned.order_id,
+        unioned.source_system,
+        unioned.source_order_id,
+        unioned.order_name,
+        unioned.record_key,
+        unioned.store_id,
+        unioned.channel,
+        unioned.payment_method,
+        unioned.currency,
+        {{ money('coalesce(line_totals.gross_amount, 0)') }} as gross_amount,
+        {{ money('coalesce(line_totals.discount_amount, 0)') }} as discount_amount,
+        {{ money('unioned.shipping_charge_amount + unioned.other_amount') }} as shipping_amount,
+        unioned.other_amount,
+        -- Where prices include tax, the lines say how much of it they contain; elsewhere the order says what was added.
+        {{ money('unioned.added_tax_amount + coalesce(line_totals.contained_tax_amount, 0)') }} as tax_amount,
+        {{ money('coalesce(line_totals.gift_card_sold_amount, 0)') }} as gift_card_sold_amount,
+        unioned.booked_amount,
+        unioned.is_test,
+        unioned.is_paid,
+        unioned.is_cash_on_delivery,
+        unioned.is_cancelled,
+        unioned.is_voided,
+        coalesce(line_totals.is_gift_card_only, false) as is_gift_card_only,
+        unioned.business_timezone,
+        {{ local_date('unioned.ordered_at', 'unioned.business_timezone') }} as order_date,
+        {{ reporting_date('unioned.ordered_at') }} as reporting_date,
+        unioned.ordered_at,
+        unioned.cancelled_at
+    from unioned
+    left join line_totals on unioned.order_id = line_totals.order_id
+
+),
+
+final as (
+
+    select
+        *,
+        {{ money('gross_amount - discount_amount + shipping_amount + tax_amount') }} as due_amount
+    from amounts
+
+)
+
+select * from final

@@ -1,0 +1,180 @@
+-- Grain: one row per refund or return a source booked, with the order it names if there is one.
+{{ config(materialized='table') }}
+
+with headers as (
+
+    select * from {{ ref('int_orders__headers') }}
+
+),
+
+shopify_refunds as (
+
+    select * from {{ ref('stg_shopify__refunds') }}
+
+),
+
+pos_receipts as (
+
+    select * from {{ ref('stg_pos__receipts') }}
+
+),
+
+pos_stores as (
+
+    select * from {{ ref('stg_pos__stores') }}
+
+),
+
+shopify as (
+
+    select
+        'shopify-' || refunds.refund_id as refund_id,
+        'shopify' as source_system,
+        refunds.refund_id as source_refund_id,
+        'shopify-' || refunds.order_id as order_id,
+        cast(null as varchar) as record_key,
+        cast(null as varchar) as store_id,
+        refunds.currency,
+        {{ money('refunds.amount') }} as amount,
+        false as is_voided,
+        false as names_other_source,
+        {{ reporting_date('refunds.refunded_at') }} as business_date,
+        refunds.refunded_at
+    from shopify_refunds as refunds
+
+),
+
+till_returns as (
+
+    select
+        receipts.*,
+        coalesce(stores.timezone, {{ reporting_timezone() }}) as business_timezone,
+        sale.order_id as sale_order_id,
+        online.order_id as online_order_id
+    from pos_receipts as receipts
+    left join pos_stores as stores on receipts.store_id = stores.store_id
+    left join headers as sale on sale.order_id = 'pos-' || receipts.original_receipt_id
+    -- A till books in its own currency: a return in another one cannot reduce the order it names.
+    left join headers as online
+        on
+            online.source_system != 'pos'
+            and online.order_name = receipts.original_order_name
+            and online.currency = receipts.currency
+    where receipts.kind = 'return'
+    qualify row_number() over (partition by receipts.receipt_id order by online.order_id) = 1
+
+),
+
+pos as (
+
+    select
+        'pos-' || receipt_id as refund_id,
+        'pos' as source_system,
+        receipt_id as source_refund_id,
+        coalesce(sale_order_id, online_order_id) as order_id,
+        case
+            when member_no is not null then 'pos/member/' || member_no
+            when coalesce(customer_name, customer_phone) is not null then 'pos/name_only/' || receipt_id
+        end as record_key,
+        store_id,
+        currency,
+        {{ money('total_amount') }} as amount,
+        status = 'voided' as is_voided,
+        sale_order_id is null and online_order_id is not null as names_other_source,
+        {{ local_date('sold_at', 'business_timezone') }} as business_date,
+        sold_at as refunded_at
+    from till_returns
+
+),
+
+unioned as (
+
+    select * from shopify
+    union all
+    select * from pos
+
+),
+
+-- Booked by both systems: the till that names the order is the payer, the shop's refund of the same amount its twin.
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by order_id, amount, names_other_source
+            order by refunded_at, refund_id
+        ) as occurrence
+    from unioned
+    where order_id is not null and not is_voided and amount > 0
+
+),
+
+twins as (
+
+    select
+        own.refund_id,
+        till.refund_id as twin_of
+    from numbered as own
+    inner join numbered as till
+        on
+            own.order_id = till.order_id
+            and own.amount = till.amount
+            and own.occurrence = till.occurrence
+            and abs(epoch(own.refunded_at) - epoch(till.refunded_at)) <= 7 * 86400
+    where till.names_other_source and not own.names_other_source and own.source_system != till.source_system
+
+),
+
+judged as (
+
+    select
+        unioned.*,
+        twins.twin_of,
+        headers.due_amount,
+        headers.order_id is not null and not unioned.is_voided and twins.twin_of is null as may_count,
+        coalesce(unioned.amount > headers.due_amount, false) as is_larger_than_due
+    from unioned
+    left join twins on unioned.refund_id = twins.refund_id
+    left join headers on unioned.order_id = headers.order_id
+
+),
+
+accumulated as (
+
+    select
+        *,
+        sum(case when may_count and not is_larger_than_due then amount else 0 end) over (
+            partition by order_id
+            order by refunded_at, refund_id
+        ) as amount_so_far
+    from judged
+
+),
+
+final as (
+
+    select
+        refund_id,
+        source_system,
+        source_refund_id,
+        case when due_amount is not null then order_id end as order_id,
+        record_key,
+        store_id,
+        twin_of,
+        'refund' as kind,
+        case
+            when is_voided then 'voided'
+            when twin_of is not null then 'twin'
+            when not may_count then 'unlinked'
+            when is_larger_than_due or amount_so_far > due_amount then 'excess'
+            else 'counted'
+        end as status,
+        currency,
+        amount,
+        business_date,
+        refunded_at
+    from accumulated
+
+)
+
+select * from final

@@ -1,0 +1,168 @@
+-- Grain: one row per order: all that may still change after it was sold (person, refunds, rate, number), with its fingerprint.
+{{ config(materialized='table') }}
+
+with headers as (
+
+    select * from {{ ref('int_orders__headers') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_orders__lines') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('int_orders__refunds') }}
+    where status = 'counted' and order_id is not null
+
+),
+
+refunded_lines as (
+
+    select * from {{ ref('int_orders__refunded_lines') }}
+
+),
+
+members as (
+
+    select * from {{ ref('int_identity__members') }}
+
+),
+
+daily_rates as (
+
+    select * from {{ ref('int_fx__daily_rates') }}
+
+),
+
+source_ranks as (
+
+    select * from {{ ref('source_trust') }}
+    where attribute = 'order_number'
+
+),
+
+line_states as (
+
+    select
+        order_id,
+        {{ group_fingerprint(['line_number', 'sku', 'product_name', 'category', 'quantity', 'unit_price', 'gross_amount',
+                              'discount_amount', 'gift_card_sold_amount', 'is_gift_card']) }} as lines_fingerprint
+    from lines
+    group by order_id
+
+),
+
+refund_totals as (
+
+    select
+        order_id,
+        {{ money('sum(amount)') }} as refund_amount,
+        bool_or(kind = 'void') as has_void
+    from refunds
+    group by order_id
+
+),
+
+refunded_line_totals as (
+
+    select
+        order_id,
+        {{ money('sum(refunded_merchandise_amount)') }} as refunded_merchandise_amount,
+        {{ group_fingerprint(['line_number', 'refunded_quantity']) }} as refunded_lines_fingerprint
+    from refunded_lines
+    group by order_id
+
+),
+
+joined as (
+
+    select
+        headers.order_id,
+        headers.source_system,
+        headers.source_order_id,
+        members.customer_id,
+        headers.ordered_at,
+        headers.due_amount,
+        headers.gross_amount - headers.discount_amount as merchandise_amount,
+        coalesce(refund_totals.refund_amount, 0) as refund_amount,
+        refunded_line_totals.refunded_merchandise_amount as refunded_lines_amount,
+        case when headers.currency = {{ reporting_currency() }} then cast(1 as decimal(20, 12)) else daily_rates.rate end as fx_rate,
+        case when headers.currency = {{ reporting_currency() }} then headers.order_date else daily_rates.fx_rate_date end
+            as fx_rate_date,
+        (headers.is_paid or headers.is_cash_on_delivery)
+        and not headers.is_test
+        and not headers.is_cancelled
+        and not headers.is_voided
+        and not headers.is_gift_card_only as is_valid,
+        case
+            when headers.is_voided then 'voided'
+            when headers.is_cancelled then 'cancelled'
+            when refund_totals.refund_amount > 0 and refund_totals.refund_amount = headers.due_amount then 'refunded'
+            when refund_totals.refund_amount > 0 then 'partially_refunded'
+            when headers.is_paid then 'paid'
+            else 'pending'
+        end as status,
+        coalesce(source_ranks.rank, 99) as source_rank,
+        line_states.lines_fingerprint,
+        refunded_line_totals.refunded_lines_fingerprint,
+        {{ fingerprint(['headers.source_system', 'headers.source_order_id', 'headers.store_id', 'headers.channel',
+                        'headers.payment_method', 'headers.currency', 'headers.gross_amount', 'headers.discount_amount',
+                        'headers.shipping_amount', 'headers.other_amount', 'headers.tax_amount', 'headers.due_amount',
+                        'headers.gift_card_sold_amount', 'headers.booked_amount', 'headers.is_test', 'headers.is_paid',
+                        'headers.order_date', 'headers.reporting_date', 'headers.ordered_at', 'headers.cancelled_at']) }}
+            as headers_fingerprint
+    from headers
+    left join members on headers.record_key = members.record_key
+    left join line_states on headers.order_id = line_states.order_id
+    left join refund_totals on headers.order_id = refund_totals.order_id
+    left join refunded_line_totals on headers.order_id = refunded_line_totals.order_id
+    left join daily_rates on headers.currency = daily_rates.currency and headers.order_date = daily_rates.date
+    left join source_ranks on headers.source_system = source_ranks.source_system
+
+),
+
+numbered as (
+
+    select
+        *,
+        {{ money('case
+            when refund_amount = 0 then 0
+            when refund_amount = due_amount then merchandise_amount
+            when refunded_lines_amount > 0 then least(refunded_lines_amount, merchandise_amount)
+            else round(refund_amount * merchandise_amount / nullif(due_amount, 0), 2)
+        end') }} as refunded_merchandise_amount,
+        case
+            when is_valid and customer_id is not null
+                then cast(row_number() over (
+                    partition by customer_id, is_valid
+                    order by ordered_at, source_rank, source_order_id
+                ) as integer)
+        end as customer_order_number
+    from joined
+
+),
+
+final as (
+
+    select
+        order_id,
+        customer_id,
+        status,
+        customer_order_number,
+        refund_amount,
+        refunded_merchandise_amount,
+        fx_rate,
+        fx_rate_date,
+        is_valid,
+        {{ fingerprint(['headers_fingerprint', 'customer_id', 'status', 'customer_order_number', 'refund_amount',
+                        'refunded_merchandise_amount', 'fx_rate', 'fx_rate_date', 'is_valid', 'lines_fingerprint',
+                        'refunded_lines_fingerprint', reporting_currency()]) }} as _fingerprint
+    from numbered
+
+)
+
+select * from final

@@ -1,0 +1,204 @@
+-- Grain: one row per touchpoint as it stands tonight, with its fingerprint.
+{{ config(materialized='view') }}
+
+with events as (
+
+    select * from {{ ref('stg_events__events') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('int_touchpoints__sessions') }}
+
+),
+
+contexts as (
+
+    select * from {{ ref('int_touchpoints__contexts') }}
+
+),
+
+event_customers as (
+
+    select * from {{ ref('int_touchpoints__event_customers') }}
+
+),
+
+headers as (
+
+    select * from {{ ref('int_orders__headers') }}
+
+),
+
+order_states as (
+
+    select * from {{ ref('int_orders__states') }}
+
+),
+
+refund_states as (
+
+    select * from {{ ref('int_orders__refund_states') }}
+
+),
+
+ticket_states as (
+
+    select * from {{ ref('int_tickets__states') }}
+
+),
+
+shop_orders as (
+
+    select order_name, min(order_id) as order_id
+    from headers
+    where source_system = 'shopify'
+    group by order_name
+
+),
+
+web as (
+
+    select
+        'event-' || events.event_id as touchpoint_id,
+        event_customers.customer_id,
+        case
+            when events.event_type in ('page', 'screen') and sessions.is_session_start and contexts.is_paid then 'ad_click'
+            when events.event_type in ('page', 'screen') then 'page_view'
+            when events.event_type in ('identify', 'alias') then 'identified'
+            when events.event_name = 'Product Viewed' then 'product_view'
+            when events.event_name = 'Product Added' then 'add_to_cart'
+            when events.event_name = 'Checkout Started' then 'checkout_started'
+            when events.event_name = 'Order Completed' then 'checkout_completed'
+            when events.event_name = 'Signed Up' then 'sign_up'
+            else 'other_event'
+        end as touchpoint_type,
+        contexts.channel,
+        contexts.platform,
+        sessions.utm_campaign as campaign,
+        'events' as source_system,
+        events.event_id as source_record_id,
+        shop_orders.order_id,
+        cast(null as varchar) as ticket_id,
+        sessions.session_id,
+        events.sku,
+        -- A path with an address in it could name a person.
+        case when events.path not like '%@%' then events.path end as page_path,
+        sessions.is_session_start,
+        coalesce(sessions.is_session_start and contexts.is_eligible, false) as is_eligible,
+        coalesce(contexts.is_direct, false) as is_direct,
+        events.occurred_at
+    from events
+    inner join sessions on events.event_id = sessions.event_id
+    left join event_customers on events.event_id = event_customers.event_id
+    left join contexts
+        on
+            sessions.click_id_type is not distinct from contexts.click_id_type
+            and sessions.utm_source is not distinct from contexts.utm_source
+            and sessions.utm_medium is not distinct from contexts.utm_medium
+            and sessions.referrer_host is not distinct from contexts.referrer_host
+    left join shop_orders on events.order_name = shop_orders.order_name
+
+),
+
+placed_orders as (
+
+    select
+        'order-' || headers.order_id as touchpoint_id,
+        order_states.customer_id,
+        'order' as touchpoint_type,
+        headers.channel,
+        headers.source_system,
+        headers.source_order_id as source_record_id,
+        headers.order_id,
+        headers.ordered_at as occurred_at
+    from headers
+    inner join order_states on headers.order_id = order_states.order_id
+
+),
+
+given_refunds as (
+
+    select
+        'refund-' || refund_states.refund_id as touchpoint_id,
+        refund_states.customer_id,
+        'refund' as touchpoint_type,
+        case when refund_states.store_id is null then 'online_store' else 'store' end as channel,
+        refund_states.source_system,
+        refund_states.source_refund_id as source_record_id,
+        refund_states.order_id,
+        refund_states.refunded_at as occurred_at
+    from refund_states
+    where refund_states.kind = 'refund' and refund_states.status not in ('voided', 'twin')
+
+),
+
+tickets as (
+
+    select
+        'ticket_opened-' || ticket_id as touchpoint_id,
+        customer_id,
+        'ticket_opened' as touchpoint_type,
+        channel,
+        source_system,
+        ticket_id as source_record_id,
+        order_id,
+        ticket_id,
+        created_at as occurred_at
+    from ticket_states
+    union all
+    select
+        'ticket_solved-' || ticket_id,
+        customer_id,
+        'ticket_solved',
+        channel,
+        source_system,
+        ticket_id,
+        order_id,
+        ticket_id,
+        solved_at
+    from ticket_states
+    where solved_at is not null
+
+),
+
+unioned as (
+
+    select * from web
+    union all by name
+    select * from placed_orders
+    union all by name
+    select * from given_refunds
+    union all by name
+    select * from tickets
+
+),
+
+final as (
+
+    select
+        touchpoint_id,
+        customer_id,
+        touchpoint_type,
+        channel,
+        platform,
+        campaign,
+        source_system,
+        source_record_id,
+        order_id,
+        ticket_id,
+        session_id,
+        sku,
+        page_path,
+        coalesce(is_session_start, false) as is_session_start,
+        coalesce(is_eligible, false) as is_eligible,
+        coalesce(is_direct, false) as is_direct,
+        occurred_at,
+        {{ fingerprint(['customer_id', 'touchpoint_type', 'channel', 'platform', 'campaign', 'order_id', 'ticket_id', 'session_id',
+                        'sku', 'page_path', 'is_session_start', 'is_eligible', 'is_direct', 'occurred_at']) }} as _fingerprint
+    from unioned
+
+)
+
+select * from final

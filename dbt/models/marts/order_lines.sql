@@ -1,0 +1,115 @@
+-- Grain: one row per order line, any channel.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_restated(ref('int_orders__states'), 'order_id') }}"
+) }}
+
+with states as (
+
+    {{ missing_keys(ref('int_orders__states'), 'order_id') }}
+
+),
+
+headers as (
+
+    select * from {{ ref('int_orders__headers') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_orders__lines') }}
+
+),
+
+refunded_lines as (
+
+    select * from {{ ref('int_orders__refunded_lines') }}
+
+),
+
+joined as (
+
+    select
+        lines.*,
+        headers.source_system,
+        headers.currency,
+        states.is_valid,
+        headers.order_date,
+        coalesce(refunded_lines.refunded_quantity, 0) as refunded_quantity,
+        {{ minor_units_per_major(reporting_minor_unit()) }} as reporting_units,
+        {{ round_money('cast(headers.gross_amount - headers.discount_amount as decimal(18, 3)) * states.fx_rate',
+                       reporting_minor_unit()) }} as merchandise_reporting,
+        states._fingerprint
+    from states
+    inner join headers on states.order_id = headers.order_id
+    inner join lines on states.order_id = lines.order_id
+    left join refunded_lines on lines.order_id = refunded_lines.order_id and lines.line_number = refunded_lines.line_number
+
+),
+
+-- Largest remainder in whole numbers: units of the reporting currency to hand out, weights in thousandths.
+weighted as (
+
+    select
+        *,
+        cast(abs(merchandise_reporting) * reporting_units as hugeint) as units,
+        cast(abs(net_amount) * 1000 as hugeint) as weight,
+        sum(cast(abs(net_amount) * 1000 as hugeint)) over (partition by order_id) as total_weight
+    from joined
+
+),
+
+truncated as (
+
+    select
+        *,
+        case when total_weight = 0 then 0 else units * weight // total_weight end as whole_units,
+        case when total_weight = 0 then 0 else units * weight % total_weight end as remainder
+    from weighted
+
+),
+
+ranked as (
+
+    select
+        *,
+        units - sum(whole_units) over (partition by order_id) as missing_units,
+        row_number() over (partition by order_id order by remainder desc, line_number) as remainder_rank
+    from truncated
+
+),
+
+final as (
+
+    select
+        order_id || '-' || line_number as order_line_id,
+        order_id,
+        source_system,
+        line_number,
+        sku,
+        product_name,
+        category,
+        currency,
+        quantity,
+        refunded_quantity,
+        unit_price,
+        gross_amount,
+        discount_amount,
+        net_amount,
+        gift_card_sold_amount,
+        {{ money('sign(merchandise_reporting)
+            * (whole_units + case when remainder_rank <= missing_units then 1 else 0 end)
+            / reporting_units') }} as net_amount_reporting,
+        is_gift_card,
+        is_valid,
+        order_date,
+        _fingerprint,
+        current_timestamp as _loaded_at
+    from ranked
+
+)
+
+select * from final

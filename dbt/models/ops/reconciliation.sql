@@ -1,0 +1,145 @@
+-- Grain: one row per booking source, currency and business date: its money as staged, and as in the marts.
+{{ config(materialized='table') }}
+
+with shopify_orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+    where not coalesce(is_test, false)
+
+),
+
+shopify_refunds as (
+
+    select * from {{ ref('stg_shopify__refunds') }}
+
+),
+
+pos_receipts as (
+
+    select * from {{ ref('stg_pos__receipts') }}
+    where status != 'voided'
+
+),
+
+pos_stores as (
+
+    select * from {{ ref('stg_pos__stores') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('orders') }}
+    where not is_test
+
+),
+
+refunds as (
+
+    select * from {{ ref('refunds') }}
+    where not is_test and status != 'voided'
+
+),
+
+shopify_refunded as (
+
+    select
+        refunds.order_id,
+        sum(refunds.amount) as amount
+    from shopify_refunds as refunds
+    group by refunds.order_id
+
+),
+
+source_bookings as (
+
+    select
+        'shopify' as source_system,
+        currency,
+        {{ reporting_date('ordered_at') }} as business_date,
+        total_amount as amount
+    from shopify_orders
+    union all
+    select 'shopify', refunds.currency, {{ reporting_date('refunds.refunded_at') }}, -refunds.amount
+    from shopify_refunds as refunds
+    inner join shopify_orders on refunds.order_id = shopify_orders.order_id
+    union all
+    -- A cancelled order takes back what it had booked and not refunded yet.
+    select
+        'shopify',
+        orders.currency,
+        {{ reporting_date('coalesce(orders.cancelled_at, orders.closed_at, orders.updated_at)') }},
+        -greatest(orders.total_amount - coalesce(shopify_refunded.amount, 0), 0)
+    from shopify_orders as orders
+    left join shopify_refunded on orders.order_id = shopify_refunded.order_id
+    where orders.cancelled_at is not null or orders.financial_status = 'voided'
+    union all
+    select
+        'pos',
+        receipts.currency,
+        {{ local_date('receipts.sold_at', "coalesce(stores.timezone, " ~ reporting_timezone() ~ ")") }},
+        case receipts.kind when 'return' then -receipts.total_amount else receipts.total_amount end
+    from pos_receipts as receipts
+    left join pos_stores as stores on receipts.store_id = stores.store_id
+
+),
+
+source_totals as (
+
+    select
+        source_system,
+        currency,
+        business_date,
+        sum(amount) as total
+    from source_bookings
+    group by source_system, currency, business_date
+
+),
+
+mart_bookings as (
+
+    select
+        source_system,
+        currency,
+        order_date as business_date,
+        due_amount + gift_card_sold_amount as amount
+    from orders
+    where status != 'voided' or source_system != 'pos'
+    union all
+    select source_system, currency, refund_date, -booked_amount
+    from refunds
+    where kind != 'void' or source_system != 'pos'
+
+),
+
+mart_totals as (
+
+    select
+        source_system,
+        currency,
+        business_date,
+        sum(amount) as total
+    from mart_bookings
+    group by source_system, currency, business_date
+
+),
+
+final as (
+
+    select
+        coalesce(source_totals.source_system, mart_totals.source_system) as source_system,
+        coalesce(source_totals.currency, mart_totals.currency) as currency,
+        coalesce(source_totals.business_date, mart_totals.business_date) as business_date,
+        {{ money('coalesce(source_totals.total, 0)') }} as source_total,
+        {{ money('coalesce(mart_totals.total, 0)') }} as mart_total,
+        {{ money('coalesce(mart_totals.total, 0) - coalesce(source_totals.total, 0)') }} as difference
+    from source_totals
+    full outer join mart_totals
+        on
+            source_totals.source_system = mart_totals.source_system
+            and source_totals.currency = mart_totals.currency
+            and source_totals.business_date = mart_totals.business_date
+
+)
+
+select * from final
