@@ -31,7 +31,7 @@ _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
 def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of: datetime | str) -> Path:
     """Write the site of one run into `folder`, replacing what is there, and return its index page.
 
-    The old site stays until the new one is complete. Raises RuntimeError if a page is missing or asks for something
+    The old site stays until the new one is complete, and gives way in two renames. Raises RuntimeError if a page is missing or asks for something
     outside the folder.
     """
     time = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
@@ -40,6 +40,9 @@ def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of:
         key = (f"{result.table_schema}.{result.table_name}", result.load_id or "warehouse")
         grouped.setdefault(key, []).append(result)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        # Of a run that was killed while it wrote.
+        shutil.rmtree(left, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _build(grouped, fresh, run_id, time if time.tzinfo else time.replace(tzinfo=UTC))

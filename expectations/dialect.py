@@ -14,12 +14,28 @@ from typing import Any
 import duckdb_engine
 import sqlalchemy
 from sqlalchemy import pool
+from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import cursor as sqlalchemy_cursor
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.engine.url import URL
 
 DRIVER = "duckdb+buffered"
+# By how DuckDB's name of a type begins; the longer beginning comes first.
+_TYPES: dict[str, sqltypes.TypeEngine[Any]] = {
+    "VARCHAR": sqltypes.String(),
+    "BOOLEAN": sqltypes.Boolean(),
+    "DECIMAL": sqltypes.Numeric(),
+    "DOUBLE": sqltypes.Float(),
+    "BIGINT": sqltypes.BigInteger(),
+    "HUGEINT": sqltypes.BigInteger(),
+    "INTEGER": sqltypes.Integer(),
+    "SMALLINT": sqltypes.Integer(),
+    "TINYINT": sqltypes.Integer(),
+    "TIMESTAMP WITH TIME ZONE": sqltypes.TIMESTAMP(timezone=True),
+    "TIMESTAMP": sqltypes.TIMESTAMP(),
+    "DATE": sqltypes.Date(),
+}
 
 
 class BufferedExecutionContext(DefaultExecutionContext):
@@ -57,6 +73,20 @@ class BufferedDialect(duckdb_engine.Dialect):
         # can write.
         return pool.NullPool
 
+    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:
+        """A table's or view's columns, from DuckDB's own catalogue: the PostgreSQL one is five queries and slow."""
+        found = connection.exec_driver_sql(
+            "select column_name, data_type, is_nullable from duckdb_columns() "
+            "where table_name = $1 and schema_name = $2 and database_name = current_database() order by column_index",
+            (table_name, schema or "main"),
+        ).fetchall()
+        if not found:
+            raise sqlalchemy.exc.NoSuchTableError(f"{schema}.{table_name}" if schema else table_name)
+        return [
+            {"name": name, "type": _type(declared), "nullable": nullable, "default": None}
+            for name, declared, nullable in found
+        ]
+
 
 registry.register("duckdb.buffered", __name__, BufferedDialect.__name__)
 
@@ -84,6 +114,13 @@ def opened(url: URL) -> Iterator[sqlalchemy.Engine]:
             yield engine
     finally:
         engine.dispose()
+
+
+def _type(declared: str) -> sqltypes.TypeEngine[Any]:
+    for start, known in _TYPES.items():
+        if declared.startswith(start):
+            return known
+    return sqltypes.NullType()
 
 
 def _url(database: str, settings: Mapping[str, Any]) -> URL:

@@ -222,26 +222,34 @@ class ExpectQueryValueToBeBetween(BatchExpectation):
 
 
 class ExpectColumnsToHoldValues(BatchExpectation):
-    """Each of `columns` has a value in at least one row; observes the columns that have none."""
+    """Each of `columns` has a value in at least one row; observes the columns that have none.
+
+    Fewer than `min_rows` rows prove nothing and pass.
+    """
 
     columns: list[pydantic.StrictStr]
+    min_rows: int = 3
     query: pydantic.StrictStr = ""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("query.table",)
-    success_keys: ClassVar[tuple[str, ...]] = ("columns", "query")
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "min_rows", "query")
     args_keys: ClassVar[tuple[str, ...]] = ("columns",)
 
     @pydantic.root_validator
     def _counting_query(cls, values: dict[str, Any]) -> dict[str, Any]:
         counts = ", ".join(f'count("{name}") as c{number}' for number, name in enumerate(values.get("columns", ())))
-        return {**values, "query": f"select {counts} from {{batch}}"}
+        return {**values, "query": f"select count(*), {counts} from {{batch}}"}
 
     def _validate(
         self, metrics: dict[str, Any], runtime_configuration: dict[str, Any] | None = None, execution_engine: Any = None
     ) -> dict[str, Any]:
         (row,) = metrics["query.table"]
-        empty = [name for name, count in zip(self.columns, row.values(), strict=True) if count == 0]
-        return {"success": not empty, "result": {"observed_value": {"columns_without_values": empty}}}
+        rows, *counts = row.values()
+        empty = [name for name, count in zip(self.columns, counts, strict=True) if count == 0]
+        return {
+            "success": not empty or rows < self.min_rows,
+            "result": {"observed_value": {"columns_without_values": empty}},
+        }
 
     @classmethod
     @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)

@@ -36,10 +36,13 @@ def check_load(
 
     `parameters` needs `as_of` (a datetime or ISO text) and takes `rows`, table to the number of rows that the ledger
     says were landed; a table absent from `rows` is expected to have at least one row, a table with 0 may be empty or
-    without files. `settings` are DuckDB's (memory_limit, threads, temp_directory). Raises suites.SuiteError.
+    without files. Suites may use `share_of_load`, which is made from it. `settings` are DuckDB's (memory_limit,
+    threads, temp_directory). Raises suites.SuiteError.
     """
     loaded = suites.load_suite(suite, folder)
     rows: Mapping[str, int] = parameters.get("rows") or {}
+    if total := sum(rows.values()):
+        parameters = {**parameters, "share_of_load": {table: count / total for table, count in rows.items()}}
     tables = sorted(set(files) | {table for table, count in rows.items() if count})
     found: list[Result] = []
     with _lock, Session(dialect.memory_url("omnihouse_load", settings)) as session:
@@ -156,7 +159,7 @@ class _TableCheck:
             if "mostly" in kwargs:
                 is_null_check = entry.expect == "ExpectColumnValuesToNotBeNull"
                 considered = rows if is_null_check else filled.get(str(kwargs.get("column")), rows)
-                kwargs["mostly"] = suites.lenient(kwargs["mostly"], considered, self.suite.handful)
+                kwargs["mostly"] = suites.lenient(kwargs["mostly"], considered, self.suite.handful, entry.tolerate)
             planned.append(self.session.build(entry, kwargs))
         outcomes = self.session.validate(self.suite.schema, self.table, planned, self.body.position)
         for plan, outcome in zip(planned, outcomes, strict=True):

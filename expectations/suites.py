@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "suites"
 
 _SUITE_KEYS = {"schema", "position", "handful", "every_table", "tables"}
 _TABLE_KEYS = {"position", "columns", "expectations"}
-_ENTRY_KEYS = {"expect", "columns", "kwargs", "when", "severity", "why"}
+_ENTRY_KEYS = {"expect", "columns", "kwargs", "when", "tolerate", "severity", "why"}
 _PARAMETER_KEYS = {"parameter", "default", "times", "at_most", "plus_days"}
 _SQL_ARGUMENTS = ("condition", "query", "unexpected_rows_query")
 
@@ -47,6 +47,8 @@ class Entry:
     severity: Severity
     why: str
     when: str | None = None
+    tolerate: int = 0
+    """So many bad values are passed over even where there are no good ones: for columns that few rows fill."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +136,17 @@ def applies(entry: Entry, table: str, parameters: Mapping[str, Any]) -> bool:
     return entry.when is None or _lookup(entry.when, table, parameters) is not None
 
 
-def lenient(mostly: float, count: int, handful: int) -> float:
-    """The share of `count` rows that has to be good so that a handful of bad ones, fewer than half, never decides.
+def lenient(mostly: float, count: int, handful: int, tolerate: int = 0) -> float:
+    """The share of `count` values that has to be good so that a handful of bad ones never decides.
 
-    As many rows may be bad as `mostly` allows, or `handful`, whichever is more, the latter at most half of all rows.
+    As many may be bad as `mostly` allows, or `handful`, whichever is more; the latter at most half of all, rounded up:
+    a load of one row is no reason to hold a source back, since staging quarantines that row.
     """
     if count == 0:
         return mostly
-    allowed = max(math.floor((1 - mostly) * count + 1e-9), min(handful, count // 2))
+    allowed = max(math.floor((1 - mostly) * count + 1e-9), min(handful, (count + 1) // 2), tolerate)
     # Half a row of slack, so that the comparison of shares is one of whole rows.
-    return max(0.0, min(1.0, 1 - (allowed + 0.5) / count)) if allowed < count else 0.0
+    return max(0.0, 1 - (allowed + 0.5) / count)
 
 
 def plain(value: Any) -> Any:
@@ -185,6 +188,7 @@ def _entries(raw: Any, place: str) -> tuple[Entry, ...]:
                     severity=cast(Severity, item["severity"]),
                     why=" ".join(item["why"].split()),
                     when=item.get("when"),
+                    tolerate=int(item.get("tolerate", 0)),
                 )
             )
     return tuple(found)

@@ -154,6 +154,91 @@ def test_a_table_without_expectations_still_has_its_rows_counted(write_orders: W
         assert only.success is passes
 
 
+LATER = "'2026-02-28T01:00:00Z'"
+GOOD: dict[str, dict[str, dict[str, str]]] = {
+    "raw_shopify": {
+        "orders": ORDER,
+        "customers": {
+            "id": "i", "created_at": LATER, "updated_at": LATER, "email": "i || '@x.cn'", "phone": "13900000000 + i",
+        },
+        "products": {"id": "i", "title": "'Tea'", "variants": "'[{}]'", "updated_at": LATER},
+    },
+    "raw_zendesk": {
+        "tickets": {
+            "id": "i", "requester_id": "7", "status": "'open'", "created_at": LATER, "updated_at": LATER,
+        },
+        "ticket_metrics": {
+            "id": "i", "ticket_id": "i", "created_at": LATER, "updated_at": LATER, "solved_at": "null",
+            "reply_time_in_minutes": """'{"calendar":5,"business":null}'""",
+        },
+        "users": {
+            "id": "i", "role": "'end-user'", "created_at": LATER, "updated_at": LATER, "email": "null",
+        },
+        "satisfaction_ratings": {
+            "id": "i", "ticket_id": "i", "score": "'good'", "created_at": LATER, "updated_at": LATER,
+        },
+    },
+    "raw_pos": {
+        "stores": {"store_id": "'S' || i", "timezone": "'Asia/Tokyo'", "currency": "'JPY'"},
+        "members": {"member_no": "'M' || i", "phone": "null", "joined_at": LATER, "updated_at": LATER},
+        "receipts": {
+            "receipt_id": "i", "store_id": "'S1'", "kind": "case when i = 1 then 'return' else 'sale' end",
+            "sold_at": LATER, "currency": "'JPY'", "total_amount": "1200", "discount_amount": "0", "tax_amount": "109",
+            "rounding_amount": "'-0.02'", "status": "'completed'", "updated_at": LATER,
+        },
+        "receipt_lines": {"receipt_id": "i", "line_no": "1", "quantity": "'1.000'", "unit_price": "1200"},
+    },
+    "raw_events": {
+        "events": {
+            "messageId": "'m' || i", "type": "'page'", "timestamp": "'2026-02-28T01:00:00.123Z'", "anonymousId": "'a'",
+            "context": "'{}'", "properties": "null",
+        },
+        "broken_lines": {"line": "'{'", "reason": "'torn'"},
+    },
+    "raw_exports": {
+        "ad_performance": {
+            "source_system": "'google_ads'", "date": "'2026-02-28'", "campaign": "'Spring'", "currency": "'EUR'",
+            "impressions": "1000 + i", "clicks": "i", "cost": "'12.345'", "conversions": "'0.5'",
+        },
+        "fx_rates": {"date": "'2026-02-28'", "base_currency": "'JPY'", "quote_currency": "'CNY'", "rate": "'0.0481'"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suite", sorted(GOOD))
+def test_every_shipped_suite_lets_a_good_load_pass_and_no_other(suite: str, tmp_path: Path) -> None:
+    rows = {table: 3 if table == "broken_lines" else 400 for table in GOOD[suite]}
+    files: dict[str, list[Path]] = {}
+    strange: dict[str, list[Path]] = {}
+    for table, columns in GOOD[suite].items():
+        for kind, found in (("good", files), ("strange", strange)):
+            path = tmp_path / f"{table}-{kind}.parquet"
+            values = columns if kind == "good" else dict.fromkeys(columns, "'x' || i")
+            listed = ", ".join(f'cast({sql} as varchar) as "{name}"' for name, sql in values.items())
+            duckdb.connect().execute(
+                f"copy (select {listed}, i as _row_number from range(1, {rows[table] + 1}) t(i)) to '{path}'"
+            )
+            found[table] = [path]
+    parameters = {"as_of": AS_OF, "rows": rows}
+    results = expectations.check_load(files, suite, parameters)
+    assert failures(results) == set()
+    assert {found.table_name for found in results} == set(rows)
+    refusing = {
+        found.table_name
+        for found in expectations.check_load(strange, suite, parameters)
+        if not found.success and found.severity == "block"
+    }
+    assert refusing == set(rows) - {"broken_lines"}
+
+
+def test_a_file_of_mostly_broken_lines_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.parquet"
+    duckdb.connect().execute(f"copy (select 'x' as line, i as _row_number from range(30) t(i)) to '{path}'")
+    parameters = {"as_of": AS_OF, "rows": {"broken_lines": 30, "events": 0}}
+    results = expectations.check_load({"broken_lines": [path], "events": []}, "raw_events", parameters)
+    assert failures(results) == {("expect_query_value_to_be_between", None)}
+
+
 def warehouse(path: Path) -> Path:
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema marts")

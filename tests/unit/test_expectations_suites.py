@@ -122,7 +122,8 @@ def test_a_parameter_without_a_value_is_never_passed_over() -> None:
         (50, 6, False),
         (4, 2, True),  # half of a tiny load
         (4, 3, False),
-        (1, 1, False),  # all of it is never a handful
+        (1, 1, True),  # one row is no reason to hold a source back
+        (3, 3, False),
     ],
 )
 def test_a_handful_of_bad_rows_is_left_to_the_quarantine(count: int, bad: int, passes: bool) -> None:
