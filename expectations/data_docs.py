@@ -31,8 +31,8 @@ _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
 def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of: datetime | str) -> Path:
     """Write the site of one run into `folder`, replacing what is there, and return its index page.
 
-    The old site stays until the new one is complete, and gives way in two renames. Raises RuntimeError if a page is missing or asks for something
-    outside the folder.
+    The old site stays until the new one is complete, and gives way in two renames. Raises RuntimeError if a page is
+    missing or asks for something outside the folder.
     """
     time = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     grouped: dict[tuple[str, str], list[Result]] = {}
