@@ -17,8 +17,10 @@ from identity import phones
 from identity.normalise import tidy
 
 ID_CHARACTERS = 20
-# Where a record type has one of these as a word, its id names a person: an OpenID, a marketplace nick, a message address.
-PERSONAL_RECORD_TYPES = ("openid", "open_id", "unionid", "union_id", "nick", "address", "email", "phone", "mailbox", "wechat")
+# A record type with one of these words has ids that name a person: an OpenID, a marketplace nick, a message address.
+PERSONAL_RECORD_TYPES = (
+    *("openid", "open_id", "unionid", "union_id", "nick", "address", "email", "phone", "mailbox", "wechat"),
+)
 
 _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype="S1")
 _BATCH = 100_000

@@ -1,7 +1,7 @@
 """Connected components: exact, on any shape of graph, near SciPy's own time.
 
-Here: components over dense codes, and over edges of arbitrary 64-bit ids. Not here: which edges there are (`resolution`),
-limits and conflicts.
+Here: components over dense codes, and over edges of arbitrary 64-bit ids. Not here: which edges there are
+(`resolution`), limits and conflicts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-# Ids within this many times their number are looked up in a table; sparser ones are sorted.
+# Ids whose range is at most this many times their number are looked up in a table; sparser ones are sorted.
 _DENSE_FACTOR = 8
 
 
@@ -42,7 +42,7 @@ def cluster_edges(src: np.ndarray, dst: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def cluster_table(edges: pa.Table) -> pa.Table:
-    """`id, cluster_id` for edges `src, dst`; raises `ValueError` when the columns are not whole numbers without nulls."""
+    """`id, cluster_id` for edges `src, dst`; raises `ValueError` unless both are whole numbers without nulls."""
     for column in ("src", "dst"):
         if column not in edges.column_names or not pa.types.is_integer(edges[column].type):
             raise ValueError(f"the edges need the 64-bit integer columns src and dst; {column} is not one of them")
@@ -63,7 +63,41 @@ def _dense(src: np.ndarray, dst: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
         if len(ids) == span:
             return ids + low, src - low, dst - low
         code = np.cumsum(present, dtype=np.int32 if span < np.iinfo(np.int32).max else np.int64)
-        code -= 1
-        return ids + low, code[src - low], code[dst - low]
-    ids = np.unique(np.concatenate([src, dst]))
-    return ids, np.searchsorted(ids, src), np.searchsorted(ids, dst)
+        return ids + low, code[src - low] - 1, code[dst - low] - 1
+    ends = np.concatenate([src, dst])
+    order = _sorting(ends)
+    ends = ends[order]
+    begins = np.ones(len(ends), dtype=bool)
+    np.not_equal(ends[1:], ends[:-1], out=begins[1:])
+    code = np.empty(len(ends), dtype=np.int64)
+    code[order] = np.cumsum(begins) - 1
+    return ends[begins], code[: len(src)], code[len(src) :]
+
+
+def _sorting(keys: np.ndarray) -> np.ndarray:
+    """What `np.argsort` gives, in half the time for keys spread over 64 bits.
+
+    Sorting values is much faster than sorting their places, so the places ride in low bits behind the keys' leading
+    bits. The few keys whose leading bits are equal are put in order afterwards.
+    """
+    bits = len(keys).bit_length()
+    offset = keys.astype(np.uint64) - np.uint64(int(keys.min()) % 2**64)  # modulo 2^64, so never negative
+    shift = max(int(offset.max()).bit_length() - (64 - bits), 0)
+    packed = offset >> np.uint64(shift) << np.uint64(bits)
+    packed |= np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    order = (packed & np.uint64(2**bits - 1)).astype(np.int64)
+    if shift == 0:
+        return order
+    packed >>= np.uint64(bits)
+    ordered = keys[order]
+    tied = (packed[1:] == packed[:-1]) & (ordered[1:] != ordered[:-1])
+    if not tied.any():
+        return order
+    mixed = packed[:-1][tied]
+    mixed = mixed[np.r_[True, mixed[1:] != mixed[:-1]]]
+    begin, end = np.searchsorted(packed, mixed, "left"), np.searchsorted(packed, mixed, "right")
+    count = end - begin
+    at = np.repeat(begin - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    order[at] = order[at][np.lexsort((order[at], ordered[at]))]
+    return order

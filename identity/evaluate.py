@@ -81,7 +81,9 @@ def _scores(precision: float, recall: float) -> dict[str, float]:
 def _unique(table: pa.Table, answer: str, name: str) -> tuple[pa.Array, pa.Array]:
     for column in ("record_id", answer):
         if column not in table.column_names:
-            raise EvaluationError(f"{name} lack the column {column}; found {', '.join(table.column_names) or 'no columns'}.")
+            raise EvaluationError(
+                f"{name} lack the column {column}; found {', '.join(table.column_names) or 'no columns'}."
+            )
         if table[column].null_count:
             raise EvaluationError(f"{name}: {table[column].null_count} rows have no {column}. Fill it in.")
     text = pa.table({c: table[c].cast(pa.string()) for c in ("record_id", answer)})
@@ -91,7 +93,8 @@ def _unique(table: pa.Table, answer: str, name: str) -> tuple[pa.Array, pa.Array
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
         raise EvaluationError(
-            f"{name}: {len(twice)} records have more than one {answer}, the first {twice[0].as_py()!r}. Keep one row a record."
+            f"{name}: {len(twice)} records have more than one {answer}, the first {twice[0].as_py()!r}. "
+            "Keep one row a record."
         )
     return records, distinct[answer].combine_chunks()
 

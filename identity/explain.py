@@ -1,6 +1,7 @@
 """Why two records are one customer: the graph of a home as one table, and the chain between two records in it.
 
-Here: the form of GRAPH.parquet, the path in the spanning tree, its print. Not here: which links there are (`resolution`).
+Here: the form of GRAPH.parquet, the path in the spanning tree, its print. Not here: which links there are
+(`resolution`).
 
 GRAPH.parquet has a row for each record, value and link; `kind` says which, and columns that do not apply are null.
 
@@ -62,6 +63,7 @@ class Step:
     type: str
     value: str | None
     confidence: float
+    order: int  # place in the order of trust; the later, the weaker
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,16 @@ class Chain:
 
     @property
     def weakest(self) -> int | None:
-        """The step of the smallest confidence; of equal ones the first on the way."""
+        """The step of the smallest confidence; of equal ones the last in the order of trust."""
         if not self.steps:
             return None
-        return min(range(len(self.steps)), key=lambda i: self.steps[i].confidence)
+        return min(range(len(self.steps)), key=lambda i: (self.steps[i].confidence, -self.steps[i].order))
 
     def __str__(self) -> str:
         if self.left_customer != self.right_customer:
             return (
-                f"{self.left} and {self.right} are different customers, {self.left_customer} and {self.right_customer}: "
-                "no accepted link joins them."
+                f"{self.left} and {self.right} are different customers, {self.left_customer} and "
+                f"{self.right_customer}: no accepted link joins them."
             )
         if not self.steps:
             return f"{self.left} is one record of customer {self.left_customer}."
@@ -116,20 +118,21 @@ def graph_table(resolution: Resolution) -> pa.Table:
 def explain_records(graph: pa.Table, left: str, right: str) -> Chain:
     """The chain between two records; raises `UnknownRecordError` for a record that the graph does not hold."""
     records = graph.filter(pc.equal(graph["kind"], "record"))
-    customers = []
+    customers: list[str] = []
     for key in (left, right):
         found = records.filter(pc.equal(records["record_key"], key))
         if found.num_rows == 0:
             raise UnknownRecordError(f"{key} is no record of this graph, which holds {records.num_rows} records.")
         customers.append(found["customer_id"][0].as_py())
     if customers[0] != customers[1] or left == right:
-        return Chain(left, right, *customers, ())
+        return Chain(left, right, customers[0], customers[1], ())
     mask = pc.and_(pc.equal(graph["customer_id"], customers[0]), pc.fill_null(graph["in_tree"], False))
     neighbours: dict[str, list[Step]] = {}
-    for row in graph.filter(mask).to_pylist():
+    for order, row in enumerate(graph.filter(mask).to_pylist()):
         a, b = row["record_key"], row["other_record_key"]
         for one, other in ((a, b), (b, a)):
-            neighbours.setdefault(one, []).append(Step(one, other, row["type"], row["value"], row["confidence"]))
+            step = Step(one, other, row["type"], row["value"], row["confidence"], order)
+            neighbours.setdefault(one, []).append(step)
     came_by: dict[str, Step | None] = {left: None}
     queue = deque([left])
     while queue and right not in came_by:
@@ -138,13 +141,15 @@ def explain_records(graph: pa.Table, left: str, right: str) -> Chain:
                 came_by[step.to_record] = step
                 queue.append(step.to_record)
     if right not in came_by:
-        raise UnknownRecordError(f"the graph has no tree between {left} and {right}, though both are {customers[0]}: write it anew.")
+        raise UnknownRecordError(
+            f"the graph holds no chain between {left} and {right}, though both are {customers[0]}. Write it anew."
+        )
     steps: list[Step] = []
-    step = came_by[right]
-    while step is not None:
-        steps.append(step)
-        step = came_by[step.from_record]
-    return Chain(left, right, *customers, tuple(reversed(steps)))
+    last = came_by[right]
+    while last is not None:
+        steps.append(last)
+        last = came_by[last.from_record]
+    return Chain(left, right, customers[0], customers[1], tuple(reversed(steps)))
 
 
 def _as_rows(kind: str, table: pa.Table) -> pa.Table:

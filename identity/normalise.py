@@ -7,8 +7,8 @@ Decisions, by type. Every type: Unicode NFKC (full-width becomes plain), invisib
 trimmed, at most 320 characters.
 
 - `phone`: E.164, see `phones`.
-- `email`: lower case; exactly one @; a domain in ASCII (IDNA). Dots go only at Gmail; a plus part goes only at providers
-  known to ignore it. A display name (`Ann <ann@example.org>`) and `mailto:` are dropped.
+- `email`: lower case; exactly one @; a domain in ASCII (IDNA). Dots go only at Gmail; a plus part goes only at
+  providers known to ignore it. A display name (`Ann <ann@example.org>`) and `mailto:` are dropped.
 - `member_no`: no spaces, upper case; leading zeros and hyphens stay, they tell numbers apart.
 - `login`: trimmed, lower case: a person does not remember the case they signed up with.
 - `national_id`: letters and digits only, upper case.
@@ -42,6 +42,7 @@ TOO_LONG = f"longer than {MAX_CHARACTERS} characters"
 NOT_AN_EMAIL = "not an e-mail address"
 NOT_A_HASH = "not a SHA-256 in hexadecimal"
 
+_DOMAIN = r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"
 _PLUS_PROVIDERS = (
     *("gmail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "hotmail.co.uk", "hotmail.fr", "hotmail.de"),
     *("hotmail.it", "hotmail.es", "outlook.fr", "outlook.de", "outlook.jp", "live.co.uk", "live.fr", "icloud.com"),
@@ -59,11 +60,9 @@ class Normalised(NamedTuple):
 def normalise_values(kind: str, values: pa.Array, regions: pa.Array | None = None) -> Normalised:
     """Normalise distinct texts of one identifier type; `regions` (phones only): the default country of each text."""
     text = tidy(values)
-    length = pc.utf8_length(text)
-    reason = pc.if_else(
-        pc.equal(length, 0), EMPTY, pc.if_else(pc.greater(length, MAX_CHARACTERS), TOO_LONG, pa.scalar(None, pa.string()))
-    )
-    reason = pc.if_else(pc.is_null(text), EMPTY, reason)
+    length = pc.fill_null(pc.utf8_length(text), 0)
+    reason = pc.if_else(pc.greater(length, MAX_CHARACTERS), TOO_LONG, pa.scalar(None, pa.string()))
+    reason = pc.if_else(pc.equal(length, 0), EMPTY, reason)
     text = pc.if_else(pc.is_null(reason), text, None)
     base = HASHED_TYPES.get(kind, kind)
     if base in HASHED_TYPES.values():
@@ -122,7 +121,7 @@ def _email(text: pa.Array) -> pa.Array:
     domain = pc.replace_substring_regex(pc.replace_substring(domain, "。", "."), pattern=r"\.$", replacement="")
     domain = _ascii_domains(domain)
     domain = pc.if_else(pc.equal(domain, "googlemail.com"), "gmail.com", domain)
-    is_domain = pc.match_substring_regex(domain, pattern=r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$")
+    is_domain = pc.match_substring_regex(domain, pattern=_DOMAIN)
     domain = pc.if_else(is_domain, domain, None)
     ignores_plus = pc.is_in(domain, value_set=pa.array(_PLUS_PROVIDERS))
     local = pc.if_else(ignores_plus, pc.replace_substring_regex(local, pattern=r"\+.*$", replacement=""), local)

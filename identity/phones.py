@@ -33,7 +33,9 @@ def clean(raw: pa.Array) -> pa.Array:
     """Texts without labels, extensions and separators; a leading `00` is a `+`. Input has been through NFKC."""
     text = pc.replace_substring_regex(raw, pattern=_LABEL, replacement="")
     text = pc.replace_substring_regex(text, pattern=r"^\s*'", replacement="")  # a spreadsheet's mark for text
-    text = pc.replace_substring_regex(text, pattern=r"^(\s*[0-9]{7,15})\.0$", replacement=r"\1")  # a number read as float
+    text = pc.replace_substring_regex(
+        text, pattern=r"^(\s*[0-9]{7,15})\.0$", replacement=r"\1"
+    )  # a number read as float
     text = pc.replace_substring_regex(text, pattern=_EXTENSION, replacement="")
     text = pc.replace_substring_regex(text, pattern=_SEPARATORS, replacement="")
     text = pc.replace_substring_regex(text, pattern=r"^\++0*", replacement="+")

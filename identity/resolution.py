@@ -1,7 +1,7 @@
 """Who is one person: from records and assertions to groups, links and ids.
 
-Here: the stages in their order (exact cells, then anonymous types), the accepted links and the tables of the result. Not
-here: normalising and the status of values (`values`), components (`cluster`), the tree (`tree`), ids (`anchors`).
+Here: the stages in their order (exact cells, then anonymous types), the accepted links and the tables of the result.
+Not here: normalising and the status of values (`values`), components (`cluster`), the tree (`tree`), ids (`anchors`).
 
 Every accepted cell is a star at its earliest carrier; a link is one ray of it. Links are ordered by (stage, priority of
 the type, time of the cell's second-earliest carrier, hash of type and value, place of the carrier in its cell), so the
@@ -10,7 +10,7 @@ spanning tree is unique.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,22 +19,25 @@ import pyarrow.compute as pc
 
 from identity import anchors, tree
 from identity.cluster import components
-from identity.rules import Rule, parse_blocked, parse_rules
+from identity.rules import parse_blocked, parse_rules
 from identity.values import PLAIN, STATUS_NAMES, Values, _micros, encode
 
 SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
-EXACT, ANONYMOUS = 2, 4  # stages: S2 and S4 of the resolution
 
 _RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_id", "is_anonymous", "created_at")
 _ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
+
+
+class TableError(ValueError):
+    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
 class Resolution:
     """The outcome of `resolve`.
 
-    - `members`, one row per record: `record_key`, `customer_id`, `anchor_record_key`, `match_rule` (`anchor` or the type
-      of the record's tree edge towards its anchor), `match_confidence` (float64, the smallest on that path),
+    - `members`, one row per record: `record_key`, `customer_id`, `anchor_record_key`, `match_rule` (`anchor` or the
+      type of the record's tree edge towards its anchor), `match_confidence` (float64, the smallest on that path),
       `published_record_id`, `is_anonymous` (of the whole group).
     - `values`, one row per distinct value: `type`, `value` (normalised; as typed when unusable), `carriers` (records),
       `status` (`plain`, `blocked`, `hub`, `unusable`), `reason` (null when plain). Only plain values link.
@@ -50,15 +53,27 @@ class Resolution:
 
 @dataclass(frozen=True)
 class _Links:
-    """Accepted links as codes: two records, the value between them, and their stage."""
+    """Accepted links as codes, in their order: two records and the value between them."""
 
     left: np.ndarray
     right: np.ndarray
     value: np.ndarray
-    order: np.ndarray  # sorts them
 
     def __len__(self) -> int:
         return len(self.left)
+
+
+@dataclass(frozen=True)
+class _LinkOrder:
+    """How links of one stage are ordered; arrays over values."""
+
+    priority: np.ndarray
+    hash_place: np.ndarray
+
+    def sort(self, left: np.ndarray, right: np.ndarray, value: np.ndarray, second_at: np.ndarray) -> _Links:
+        """Links in their order; rays of one cell come in the order of its carriers and stay so."""
+        order = np.lexsort((self.hash_place[value], second_at, self.priority[value]))
+        return _Links(left[order], right[order], value[order])
 
 
 def resolve(
@@ -79,7 +94,7 @@ def resolve(
     `births`: `record_key`, `birth_night` of the records ever published; all others are born in `night`.
 
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
-    a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `ValueError` for wrong tables.
+    a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables.
     """
     rule_of = parse_rules(rules)
     blocked_values = parse_blocked(blocked)
@@ -93,7 +108,9 @@ def resolve(
     key = _text(records, "record_key")
     region = _text(records, "default_region") if "default_region" in records.column_names else pa.nulls(n, pa.string())
     key_rank = _rank(key)
-    is_anonymous = pc.fill_null(records["is_anonymous"].combine_chunks(), False).to_numpy(zero_copy_only=False)
+    is_anonymous = pc.fill_null(records["is_anonymous"].combine_chunks().cast(pa.bool_()), False).to_numpy(
+        zero_copy_only=False
+    )
 
     record_of = _record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
@@ -101,13 +118,20 @@ def resolve(
     anonymous_type = np.array([rule_of[kind].anonymous for kind in values.types], dtype=bool)
     of_anonymous_type = anonymous_type[values.type_code]
 
-    exact = np.flatnonzero(linking & ~of_anonymous_type & (values.carriers > 1))
-    left, right, value = _stars(values, exact)
+    cells = np.flatnonzero(linking & (values.carriers > 1))
+    hashes = values.hashes(cells)
+    # The order of cells of one priority and time.
+    hash_place = np.empty(len(values.carriers), dtype=np.int64)
+    hash_place[cells[np.lexsort((hashes[:, 1], hashes[:, 0]))]] = np.arange(len(cells))
+    priority = np.array([rule_of[kind].priority for kind in values.types], dtype=np.int64)[values.type_code]
+    order = _LinkOrder(priority, hash_place)
+
+    left, right, value = _stars(values, cells[~of_anonymous_type[cells]])
     group = components(n, left, right)
-    anonymous_values = np.flatnonzero(linking & of_anonymous_type)
-    group = _join_anonymous(values, anonymous_values, group, is_anonymous)
-    exact_links = _ordered(values, rule_of, EXACT, left, right, value, None)
-    links = _chain(exact_links, _anonymous_links(values, rule_of, anonymous_values, group, key_rank))
+    group = _join_anonymous(values, np.flatnonzero(linking & of_anonymous_type), group, is_anonymous)
+    exact_links = order.sort(left, right, value, values.first_at[values.start[value] + 1])
+    by_group = _anonymous_stars(values, cells[of_anonymous_type[cells]], group, key_rank)
+    links = _append(exact_links, order.sort(*by_group))
 
     created_at = _micros(records["created_at"])
     birth = anchors.births_of(key, births, night)
@@ -149,14 +173,15 @@ def resolve(
             "reason": values.reason,
         }
     )
-    cell, cell_of_link = np.unique(links.value, return_inverse=True)
+    place = np.empty(len(values.carriers), dtype=np.int64)
+    place[cells] = np.arange(len(cells))
     link_table = pa.table(
         {
             "record_key": key.take(pa.array(links.left)),
             "other_record_key": key.take(pa.array(links.right)),
             "type": type_names.take(pa.array(type_of_link)),
             "value": values.text.take(pa.array(links.value)),
-            "value_hash": _hex(values.hashes(cell)).take(pa.array(cell_of_link)),
+            "value_hash": _hex(hashes).take(pa.array(place[links.value])),
             "confidence": confidence,
             "in_tree": in_tree,
             "customer_id": customer.take(pa.array(group[links.left])),
@@ -169,8 +194,8 @@ def _stars(values: Values, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     """Each cell as rays from its earliest carrier: earliest carrier, other carrier, value."""
     rays = values.carriers[cells] - 1
     value = np.repeat(cells, rays)
-    begin = np.repeat(values.start[cells] + 1 - np.concatenate([[0], np.cumsum(rays)[:-1]]), rays)
-    at = begin + np.arange(len(value)) if len(value) else np.empty(0, dtype=np.int64)
+    begin = np.repeat(values.start[cells] + 1 - _before(rays), rays)
+    at = begin + np.arange(len(value))
     return values.record[values.start[value]], values.record[at], value
 
 
@@ -186,7 +211,7 @@ def _join_anonymous(values: Values, cells: np.ndarray, group: np.ndarray, is_ano
         return group
     counts = values.carriers[cells]
     value = np.repeat(np.arange(len(cells)), counts)
-    at = np.repeat(values.start[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(len(value))
+    at = np.repeat(values.start[cells] - _before(counts), counts) + np.arange(len(value))
     member = group[values.record[at]].astype(np.int64)
     known = np.zeros(n_groups, dtype=bool)
     known[group[~is_anonymous]] = True
@@ -194,7 +219,7 @@ def _join_anonymous(values: Values, cells: np.ndarray, group: np.ndarray, is_ano
     component = components(n_groups + len(cells), member, value + n_groups)[:n_groups]
     known_in = np.bincount(component[known], minlength=int(component.max()) + 1)
     contested = known_in[component] > 1
-    # By value, the first and the last known group that carries it: the same when there is one, apart when there are more.
+    # By value, the first and the last known group that carries it: the same when there is just one.
     lowest, highest = np.full(len(cells), n_groups), np.full(len(cells), -1)
     by_known = known[member]
     np.minimum.at(lowest, value[by_known], member[by_known])
@@ -213,58 +238,37 @@ def _join_anonymous(values: Values, cells: np.ndarray, group: np.ndarray, is_ano
     return compact
 
 
-def _anonymous_links(
-    values: Values, rules: Mapping[str, Rule], cells: np.ndarray, group: np.ndarray, key_rank: np.ndarray
-) -> _Links:
-    """The links of the anonymous stage: the carriers of each value, group by group."""
-    cells = cells[values.carriers[cells] > 1]
+def _anonymous_stars(
+    values: Values, cells: np.ndarray, group: np.ndarray, key_rank: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The carriers of each value, group by group, as rays; and the time of each cell's second-earliest carrier."""
     counts = values.carriers[cells]
     value = np.repeat(cells, counts)
-    at = np.repeat(values.start[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(len(value))
+    at = np.repeat(values.start[cells] - _before(counts), counts) + np.arange(len(value))
     record, time = values.record[at], values.first_at[at]
     order = np.lexsort((key_rank[record], time, group[record], value))
     value, record, time = value[order], record[order], time[order]
     begins = np.ones(len(value), dtype=bool)
     begins[1:] = (value[1:] != value[:-1]) | (group[record[1:]] != group[record[:-1]])
-    begin_at = np.flatnonzero(begins)
-    cell = np.cumsum(begins) - 1
-    ray = ~begins
-    second_at = time[np.minimum(begin_at + 1, max(len(time) - 1, 0))][cell] if len(time) else time
-    return _ordered(values, rules, ANONYMOUS, record[begin_at][cell][ray], record[ray], value[ray], second_at[ray])
+    ray = np.flatnonzero(~begins)
+    begin = np.flatnonzero(begins)[np.cumsum(begins)[ray] - 1]
+    return record[begin], record[ray], value[ray], time[begin + 1]
 
 
-def _ordered(
-    values: Values,
-    rules: Mapping[str, Rule],
-    stage: int,
-    left: np.ndarray,
-    right: np.ndarray,
-    value: np.ndarray,
-    second_at: np.ndarray | None,
-) -> _Links:
-    """Links of one stage in their order; rays of one cell come in the order of its carriers and stay so."""
-    cells, cell_of = np.unique(value, return_inverse=True)
-    hashes = values.hashes(cells)
-    priority = np.array([rules[kind].priority for kind in values.types], dtype=np.int64)[values.type_code[cells]]
-    if second_at is None:
-        by_cell = np.lexsort((hashes[:, 1], hashes[:, 0], values.first_at[values.start[cells] + 1], priority))
-        place = np.empty(len(cells), dtype=np.int64)
-        place[by_cell] = np.arange(len(cells))
-        order = np.argsort(place[cell_of], kind="stable")
-    else:
-        order = np.lexsort((hashes[cell_of, 1], hashes[cell_of, 0], second_at, priority[cell_of]))
-    return _Links(left[order], right[order], value[order], np.full(len(order), stage))
+def _before(counts: np.ndarray) -> np.ndarray:
+    """How many come before each part of a sequence of parts."""
+    return np.cumsum(counts) - counts
 
 
-def _chain(*parts: _Links) -> _Links:
-    columns = [np.concatenate([getattr(p, name) for p in parts]) for name in ("left", "right", "value", "order")]
-    return _Links(*columns)
+def _append(first: _Links, then: _Links) -> _Links:
+    names = ("left", "right", "value")
+    return _Links(*(np.concatenate([getattr(first, name), getattr(then, name)]) for name in names))
 
 
 def _one_row_per_record(records: pa.Table) -> pa.Table:
     key = records["record_key"]
     if key.null_count:
-        raise ValueError(f"records: {key.null_count} rows have no record_key. Give every record its key.")
+        raise TableError(f"records: {key.null_count} rows have no record_key. Give every record its key.")
     if len(pc.unique(key)) == records.num_rows:
         return records.combine_chunks()
     ordered = records.sort_by([(name, "ascending") for name in ("record_key", *records.column_names)])
@@ -279,7 +283,7 @@ def _record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
     codes = pc.index_in(column.cast(pa.string()), value_set=key)
     if codes.null_count:
         unknown = pc.unique(column.filter(pc.is_null(codes)))
-        raise ValueError(
+        raise TableError(
             f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
             f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
         )
@@ -305,4 +309,6 @@ def _text(table: pa.Table, column: str) -> pa.Array:
 def _require(table: pa.Table, columns: Sequence[str], name: str) -> None:
     missing = [column for column in columns if column not in table.column_names]
     if missing:
-        raise ValueError(f"{name}: the table lacks {', '.join(missing)}. It has {', '.join(table.column_names) or 'nothing'}.")
+        raise TableError(
+            f"{name}: the table lacks {', '.join(missing)}. It has {', '.join(table.column_names) or 'nothing'}."
+        )

@@ -74,7 +74,9 @@ def read_rule_file(path: str | Path) -> pa.Table:
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     wrong = [line for line, row in rows if len(row) != len(header)]
     if wrong:
-        raise RuleError(f"{path}, line {wrong[0]}: the header has {len(header)} columns and this line has another number.")
+        raise RuleError(
+            f"{path}, line {wrong[0]}: the header has {len(header)} columns and this line has another number."
+        )
     columns: dict[str, Any] = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
     columns["_line"] = [line for line, _ in rows]
     return pa.table({k: pa.array(v, pa.int64() if k == "_line" else pa.string()) for k, v in columns.items()})
@@ -103,7 +105,9 @@ def parse_rules(table: pa.Table, name: str = "identity_rules.csv") -> dict[str, 
             needs_agreement=row.flag("needs_agreement"),
         )
         if rule.max_values_per_person is not None and kind in TYPED_IDENTIFIERS:
-            row.fault(f"max_values_per_person is not for {kind!r}: people type it, and a typo is no second person; empty it")
+            row.fault(
+                f"max_values_per_person is not for {kind!r}: people type it, and a typo is no second person; empty it"
+            )
         if rule.max_values_per_person is not None and rule.anonymous:
             row.fault(f"max_values_per_person is not for the anonymous type {kind!r}; empty it")
         rules.setdefault(kind, rule)
@@ -193,6 +197,8 @@ class _Row:
         if not text and not required:
             return None
         if not text.isascii() or not text.isdigit() or int(text) < least:
-            self.fault(f"{column} is {text!r}; write a whole number from {least}" + ("" if required else ", or leave it empty"))
+            self.fault(
+                f"{column} is {text!r}; write a whole number from {least}" + ("" if required else ", or leave it empty")
+            )
             return None
         return int(text)

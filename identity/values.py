@@ -31,7 +31,7 @@ class Values:
     """Distinct values and who carries them.
 
     Arrays over values: `type_code` (index into `types`), `text`, `carriers`, `status`, `reason`, `start` (with one more
-    at the end). Value v's carriers are `record[start[v]:start[v + 1]]`, each once, in the order (`first_at`, record key).
+    at the end). Value v's carriers are `record[start[v]:start[v + 1]]`, each once, by `first_at`, then record key.
     """
 
     types: tuple[str, ...]
@@ -66,7 +66,7 @@ def encode(
 
     Raises `RuleError` when a type in the data has no rule.
     """
-    kinds = assertions["type"].combine_chunks()
+    kinds = assertions["type"].combine_chunks().cast(pa.string())
     base = kinds
     for delivered, plain in HASHED_TYPES.items():
         base = pc.if_else(pc.equal(base, delivered), plain, base)
@@ -74,11 +74,11 @@ def encode(
     unruled = sorted(str(kind) for kind in present if kind not in rules)
     if unruled:
         raise RuleError(
-            f"identity_rules.csv: no rule for the identifier type{'s' * (len(unruled) > 1)} {', '.join(unruled)}, which "
-            "the data holds. Add a line for each, or leave the type out of the assertions."
+            f"identity_rules.csv: no rule for the identifier type{'s' * (len(unruled) > 1)} {', '.join(unruled)}, "
+            "which the data holds. Add a line for each, or leave the type out of the assertions."
         )
     types = tuple(sorted(present, key=lambda kind: (rules[kind].priority, kind)))
-    raw = assertions["value"].combine_chunks()
+    raw = assertions["value"].combine_chunks().cast(pa.string())
     times = _micros(assertions["first_at"])
     columns: list[_OneType] = []
     for kind in types:

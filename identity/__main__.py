@@ -1,0 +1,102 @@
+"""The command line of the stitching engine: link, evaluate, cluster, explain.
+
+Here: arguments, files, exit codes (2 for wrong usage or wrong files, told in one paragraph). Not here: any work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m identity", description="Stitch records into people.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    link = commands.add_parser("link", help="cluster the records of one file")
+    link.add_argument("records", metavar="RECORDS.csv|.parquet")
+    link.add_argument("--config", required=True, metavar="CONFIG.toml")
+    link.add_argument("--out", required=True, metavar="CLUSTERS.csv")
+    link.add_argument("--graph", metavar="GRAPH.parquet", help="also write the graph that explain reads")
+    evaluate = commands.add_parser("evaluate", help="measure clusters against the truth")
+    evaluate.add_argument("clusters", metavar="CLUSTERS.csv")
+    evaluate.add_argument("--truth", required=True, metavar="TRUTH.csv")
+    cluster = commands.add_parser("cluster", help="connected components of edges")
+    cluster.add_argument("edges", metavar="EDGES.parquet")
+    cluster.add_argument("--out", required=True, metavar="CLUSTERS.parquet")
+    explain = commands.add_parser("explain", help="the chain of identifiers between two records")
+    explain.add_argument("left", metavar="LEFT")
+    explain.add_argument("right", metavar="RIGHT")
+    explain.add_argument("--graph", required=True, metavar="GRAPH.parquet")
+    options = parser.parse_args(arguments)
+    try:
+        return _COMMANDS[options.command](options)
+    except FileNotFoundError as error:
+        return _wrong(f"{error.filename}: there is no such file. Give a path that exists.")
+    except OSError as error:
+        return _wrong(f"{error}. Check the path and its permissions.")
+    except (ValueError, LookupError) as error:  # what the engine refuses, and what Arrow cannot read
+        return _wrong(str(error.args[0] if error.args else error))
+
+
+def _wrong(message: str) -> int:
+    print(f"identity: {message}", file=sys.stderr)
+    return 2
+
+
+def _link(options: argparse.Namespace) -> int:
+    from identity.link import link, read_config, read_table, write_table
+
+    config = read_config(options.config)
+    columns = list(dict.fromkeys([config.record_id, *config.identifiers]))
+    clusters, resolution = link(read_table(options.records, columns), config)
+    write_table(clusters, options.out)
+    if options.graph:
+        from identity.explain import graph_table
+
+        write_table(graph_table(resolution), options.graph)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from identity.evaluate import evaluate_clusters
+    from identity.link import read_table
+
+    clusters = read_table(options.clusters, ["record_id", "cluster_id"])
+    truth = read_table(options.truth, ["record_id", "entity_id"])
+    print(json.dumps(evaluate_clusters(clusters, truth), indent=2))
+    return 0
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    import pyarrow.parquet as pq
+
+    from identity.cluster import cluster_table
+
+    names = pq.read_schema(options.edges).names
+    edges = pq.read_table(options.edges, columns=[name for name in ("src", "dst") if name in names])
+    pq.write_table(cluster_table(edges), options.out)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    import pyarrow.parquet as pq
+
+    from identity.explain import GRAPH_SCHEMA, explain_records
+
+    missing = [name for name in GRAPH_SCHEMA.names if name not in pq.read_schema(options.graph).names]
+    if missing:
+        return _wrong(
+            f"{options.graph} is no graph: it lacks {', '.join(missing)}. Give the file that a run or link wrote."
+        )
+    graph = pq.read_table(options.graph, filters=[("kind", "in", ["record", "link"])])
+    print(explain_records(graph, options.left, options.right))
+    return 0
+
+
+_COMMANDS = {"link": _link, "evaluate": _evaluate, "cluster": _cluster, "explain": _explain}
+
+if __name__ == "__main__":
+    sys.exit(main())
