@@ -49,6 +49,12 @@ events as (
 
 ),
 
+countries as (
+
+    select * from {{ ref('countries') }}
+
+),
+
 activity as (
 
     select * from {{ ref('int_identity__activity') }}
@@ -286,9 +292,12 @@ unioned as (
 keyed as (
 
     select
-        source_system || '/' || record_type || '/' || source_record_id as record_key,
-        *
+        unioned.source_system || '/' || unioned.record_type || '/' || unioned.source_record_id as record_key,
+        unioned.* exclude (country),
+        case when length(unioned.country) = 2 then upper(unioned.country) else countries.country_code end as country_code,
+        unioned.country
     from unioned
+    left join countries on lower(unioned.country) = countries.country_name
 
 ),
 
@@ -300,7 +309,7 @@ final as (
         keyed.record_type,
         keyed.source_record_id,
         -- Phones without a prefix are read as numbers of the record's country.
-        case when length(keyed.country) = 2 then upper(keyed.country) end as default_region,
+        keyed.country_code as default_region,
         keyed.full_name,
         keyed.given_name,
         keyed.family_name,
@@ -309,7 +318,7 @@ final as (
         keyed.city,
         keyed.province,
         keyed.postcode,
-        keyed.country,
+        coalesce(keyed.country_code, keyed.country) as country,
         keyed.member_level,
         keyed.email,
         keyed.phone,
