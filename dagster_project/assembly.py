@@ -1,7 +1,5 @@
 """Puts the stages together into one graph for one home."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

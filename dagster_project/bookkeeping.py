@@ -32,7 +32,7 @@ _LOADS = {
     "status": pa.string(),
     "error": pa.string(),
     "run_id": pa.string(),
-    "recorded_at": pa.string(),
+    "loaded_at": pa.string(),
 }
 _RUNS = {
     "run_id": pa.string(),
@@ -78,7 +78,7 @@ _FRESHNESS = {
     "last_record_at": pa.string(),
     "rows_landed": pa.int64(),
 }
-_TIMES = ("first_record_at", "last_record_at", "recorded_at", "as_of", "started_at")
+_TIMES = ("first_record_at", "last_record_at", "loaded_at", "as_of", "started_at")
 _DESCRIPTIONS = {
     "loads": "One row per table of a file or pull: what was read, landed and rejected, and whether it was admitted.",
     "runs": "One row per run up to and including the one that published this file.",
@@ -90,7 +90,7 @@ _DESCRIPTIONS = {
 
 def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write `ops.loads` from the ledger's entries; returns the number of rows."""
-    return _write(warehouse, "loads", _LOADS, rows)
+    return _write(warehouse, "loads", _LOADS, ({**row, "loaded_at": row["recorded_at"]} for row in rows))
 
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:

@@ -4,8 +4,6 @@ A load that a gate refuses, or a source that does not answer, leaves the other s
 last good state, and the run's record says so.
 """
 
-from __future__ import annotations
-
 import queue
 import shutil
 import threading

@@ -1,7 +1,5 @@
 """Write, audit, publish: the release is built beside the current one and becomes current in one rename."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from dagster_project import bookkeeping, project, release, summary

@@ -1,7 +1,5 @@
 """The gate between marts and publication, as asset checks, and the Data Docs of the night."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """From raw views to marts: one `dbt build` as a child process, its models as assets and its tests as checks."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
