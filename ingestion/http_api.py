@@ -18,6 +18,10 @@ _CONNECT_SECONDS = 10
 _SILENCE_SECONDS = 60
 _BODY_SECONDS = 300
 _ATTEMPTS = 6
+# Nobody listening is rarely over in seconds; whoever runs the pull asks again later.
+_CONNECTION_ATTEMPTS = 2
+_NOT_THERE = ("no connection", "timed out")
+_PATIENCE_SECONDS = 300.0
 _LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
 
@@ -64,9 +68,9 @@ class Api:
         """Fetch a path, or a next-page URL, whose host is ignored so that the credential goes nowhere else."""
         parts = urlsplit(target)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        failure = "no answer"
-        for attempt in range(1, _ATTEMPTS + 1):
-            wait = min(2.0 ** (attempt - 1) / 2, _LONGEST_WAIT_SECONDS)
+        failures, waited = 0, 0.0
+        while True:
+            wait = min(2.0**failures / 2, _LONGEST_WAIT_SECONDS)
             try:
                 with self._session.get(
                     self.origin + path,
@@ -82,20 +86,24 @@ class Api:
                 status = response.status_code
                 if status == 200 and _looks_whole(body):
                     return Page(body, response.links.get("next", {}).get("url"))
-                if status == 200:
-                    failure = "the answer broke off"
-                elif status == 429 or status >= 500:
-                    failure = f"status {status}"
+                failure = "the answer broke off" if status == 200 else f"status {status}"
+                if status == 429 or status >= 500:
                     wait = _retry_after(response, wait)
-                else:
+                elif status != 200:
                     raise self._refusal(status, parts.path)
-            if attempt < _ATTEMPTS:
-                self._sleep(wait)
-        raise SourceUnavailable(
-            f"{self.name} at {self.origin}{parts.path} did not answer in {_ATTEMPTS} attempts ({failure}). "
-            "Nothing was loaded from it; the next run pulls everything missed. Check that the address is right and the "
-            "service is up."
-        )
+                if status == 429 and waited + wait <= _PATIENCE_SECONDS:
+                    # Being told to slow down is no failure; only its sum is bounded.
+                    waited += max(wait, 0.1)
+                    self._sleep(wait)
+                    continue
+            failures += 1
+            if failures >= (_CONNECTION_ATTEMPTS if failure in _NOT_THERE else _ATTEMPTS) or "429" in failure:
+                raise SourceUnavailable(
+                    f"{self.name} at {self.origin}{parts.path} did not answer ({failure}, attempt {failures}). Nothing "
+                    "was loaded from it; the next run pulls everything missed. Check that the address is right and the "
+                    "service is up."
+                )
+            self._sleep(wait)
 
     def _refusal(self, status: int, path: str) -> SourceUnavailable:
         hint = self._hints.get(status, "Check the address and what the credential may read, then run again.")

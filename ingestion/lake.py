@@ -171,7 +171,7 @@ def land(delivery: Delivery, lake_dir: Path, work_dir: Path) -> LoadReport:
             pipeline.normalize(workers=1)
             pipeline.load(workers=1)
     except PipelineStepFailed as failure:
-        raise _reason(failure) from failure
+        raise _reason(failure) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _report(delivery, stamp, load_id, lake_dir, time.monotonic() - started)

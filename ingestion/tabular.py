@@ -118,22 +118,22 @@ def read_delimited(path: Path, layout: Layout) -> Sheet:
 
 def _find_header(lines: Sequence[str], layout: Layout) -> tuple[int, str, list[str]]:
     """(line index, delimiter, names) of the line that has every needed column, first looked for where it should be."""
-    start = min(layout.skip_lines, max(len(lines) - 1, 0))
+    if not any(line.strip(_BLANK) for line in lines):
+        raise BadDelivery(f"{layout.name} is empty: not even a header. Export it again.")
+    start = min(layout.skip_lines, len(lines) - 1)
     positions = [start, *(position for position in range(len(lines)) if position != start)]
-    best: tuple[int, list[str], int] | None = None
+    nearest, lacking = start, layout.missing([])
     for position in positions:
         for delimiter in [layout.delimiter] if layout.delimiter else _DELIMITERS:
             names = _names(next(csv.reader([lines[position]], delimiter=delimiter), []))
             missing = layout.missing(names)
             if not missing:
                 return position, delimiter, names
-            if best is None or len(missing) < best[0]:
-                best = (len(missing), missing, position)
-    if best is None:
-        raise BadDelivery(f"{layout.name} is empty: not even a header. Export it again.")
+            if len(missing) < len(lacking):
+                nearest, lacking = position, missing
     raise BadDelivery(
-        f"{layout.name}: none of the first {len(lines)} lines is the expected header; line {best[2] + 1} comes closest "
-        f"and lacks {', '.join(best[1])}. Check that the file lies in the right landing folder, export it with these "
+        f"{layout.name}: none of the first {len(lines)} lines is the expected header; line {nearest + 1} comes closest "
+        f"and lacks {', '.join(lacking)}. Check that the file lies in the right landing folder, export it with these "
         "columns, or name the header's own words as aliases in the mapping."
     )
 

@@ -48,8 +48,14 @@ def bare(text: str) -> str:
 
 
 def is_missing(text: str) -> bool:
-    """True where an export says that there is no value."""
-    return text.strip().lower() in _MISSING
+    """True where an export says that there is no number or date."""
+    return bare(text).lower() in _MISSING
+
+
+def plain_text(text: str) -> str | None:
+    """A cell of text, None where it is blank or the `--` that ad platforms print for nothing."""
+    cell = bare(text)
+    return None if cell in {"", "--"} else cell
 
 
 def _digits(text: str) -> tuple[str, str]:

@@ -111,11 +111,11 @@ class _Translation:
             return lambda cell: None if values.is_missing(cell) else values.number(cell, mark)
         if kind == "date":
             return lambda cell: None if values.is_missing(cell) else values.date(cell, rule.formats)
-        return lambda cell: values.bare(cell) or None
+        return values.plain_text
 
     def _setting(self, setting: Setting, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
         if setting.column and (header := find_column(self.header, setting.column)):
-            return _converted(rows.column(header), lambda cell: values.bare(cell) or None)
+            return _converted(rows.column(header), values.plain_text)
         text = setting.literal
         if setting.header:
             text = next((match[1] for name in self.header if (match := setting.header.search(name))), None)
