@@ -9,11 +9,15 @@
   `_raw_row`, `_file_name`, `_row_number`, `_load_id` and `_loaded_at`.
 #}
 
-{# The key as one text; NULL when a part is. #}
+{# The key as one text; NULL when a part is. The mark between the parts is escaped within them: campaigns contain it. #}
 {% macro row_key(columns, alias=none) -%}
     {%- set prefix = alias ~ '.' if alias else '' -%}
     {%- for column in columns -%}
-        cast({{ prefix }}{{ column }} as varchar){{ " || '|' || " if not loop.last }}
+        {%- if columns | length == 1 -%}
+        cast({{ prefix }}{{ column }} as varchar)
+        {%- else -%}
+        replace(cast({{ prefix }}{{ column }} as varchar), '|', '\\|'){{ " || '|' || " if not loop.last }}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 

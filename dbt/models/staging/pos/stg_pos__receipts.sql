@@ -11,6 +11,15 @@ with rows_to_judge as (
     {{ rows_to_judge(ref('base_pos__receipts'), columns, rechecked_rule='total_mismatch') }}
 ),
 
+receipt_currencies as (
+    select
+        rows_to_judge.receipt_id,
+        min(currencies.minor_unit) as minor_unit
+    from rows_to_judge
+    inner join {{ ref('currencies') }} as currencies on rows_to_judge.currency = currencies.currency
+    group by rows_to_judge.receipt_id
+),
+
 line_versions as (
     select
         receipt_id,
@@ -27,15 +36,18 @@ line_versions as (
     where _row_key is not null and receipt_id in (select receipt_id from rows_to_judge)
 ),
 
+-- A till rounds each line, not the sum: goods sold by weight end in a fraction of the minor unit.
 line_totals as (
     select
-        receipt_id,
-        sum(quantity * unit_price) as gross_amount,
-        sum(discount_amount) as discount_amount,
-        sum(case when _broken_rule is null then 0 else 1 end) as broken_lines
+        line_versions.receipt_id,
+        sum({{ round_money('line_versions.quantity * line_versions.unit_price', 'receipt_currencies.minor_unit') }})
+            as gross_amount,
+        sum(line_versions.discount_amount) as discount_amount,
+        sum(case when line_versions._broken_rule is null then 0 else 1 end) as broken_lines
     from line_versions
-    where recency = 1
-    group by receipt_id
+    inner join receipt_currencies on line_versions.receipt_id = receipt_currencies.receipt_id
+    where line_versions.recency = 1
+    group by line_versions.receipt_id
 ),
 
 -- Lines may come with an earlier or a later load than their receipt, so this rule cannot be judged on one row.
