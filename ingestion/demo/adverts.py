@@ -185,7 +185,8 @@ def _meta(platform: Platform, rows: list[AdRow]) -> bytes:
     lines = [
         [
             "Reporting starts", "Reporting ends", "Day", "Account name", "Campaign name", "Ad set name", "Ad name",
-            f"Amount spent ({platform.currency})", "Impressions", "Reach", "Link clicks", "Purchases", "Attribution setting",
+            f"Amount spent ({platform.currency})", "Impressions", "Reach", "Link clicks", "Purchases",
+            "Attribution setting",
         ]
     ]  # fmt: skip
     span = [rows[0].day.isoformat(), rows[-1].day.isoformat()]

@@ -58,6 +58,7 @@ class Variant:
     gift_card: bool = False
 
     def price(self, currency: str) -> int:
+        """The list price in minor units of a currency, tax included."""
         return {"CNY": self.cny, "EUR": self.eur, "JPY": self.jpy}[currency]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -60,23 +60,39 @@ def dice(seed: int, day: int, topic: str, number: int) -> list[random.Random]:
 
 @lru_cache(maxsize=16)
 def zone(name: str) -> ZoneInfo:
+    """A time zone by its name."""
     return ZoneInfo(name)
+
+
+@lru_cache(maxsize=4096)
+def _date_text(day: int) -> str:
+    return date.fromordinal(719_163 + day).isoformat()
+
+
+def _clock_text(instant: int) -> str:
+    day, second = divmod(instant, DAY)
+    return f"{_date_text(day)}T{second // HOUR:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 def utc_text(instant: int) -> str:
     """``2026-06-30T18:00:00Z``."""
-    return datetime.fromtimestamp(instant, UTC).replace(tzinfo=None).isoformat() + "Z"
+    return _clock_text(instant) + "Z"
+
+
+def utc_text_with(instant: int, thousandths: int) -> str:
+    """``2026-06-30T18:00:00.250Z``."""
+    return f"{_clock_text(instant)}.{thousandths:03d}Z"
 
 
 def shanghai_text(instant: int) -> str:
     """``2026-07-01T02:00:00+08:00``, the web shop's own way of writing times."""
-    return datetime.fromtimestamp(instant + 8 * HOUR, UTC).replace(tzinfo=None).isoformat() + "+08:00"
+    return _clock_text(instant + 8 * HOUR) + "+08:00"
 
 
 def local_date(instant: int, zone_name: str) -> str:
     """The business date of an instant in a zone."""
     if zone_name == SHANGHAI:
-        return datetime.fromtimestamp(instant + 8 * HOUR, UTC).date().isoformat()
+        return _date_text((instant + 8 * HOUR) // DAY)
     return datetime.fromtimestamp(instant, zone(zone_name)).date().isoformat()
 
 

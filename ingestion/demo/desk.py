@@ -55,9 +55,11 @@ class Ticket:
 
     @property
     def rating_id(self) -> int:
+        """The id of the ticket's only satisfaction rating."""
         return 12_000_000_000 + self.number * 3
 
     def rating_changes(self) -> list[int]:
+        """The instants at which the rating is offered and given."""
         return [at for at in (self.offered, self.rated) if at is not None]
 
 

@@ -1,7 +1,7 @@
 """The service desk's HTTP face: Zendesk's incremental exports of tickets and users, and satisfaction ratings.
 
-Belongs here: routes, cursors, basic authentication, rate limit. Does not belong here: the documents (desk) and how they are
-stored (systems).
+Belongs here: routes, cursors, basic authentication, rate limit.
+Does not belong here: the documents (desk) and how they are stored (systems).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def desk_server(systems: Systems, email: str, api_token: str, now: int) -> Threa
             )
         _, refused = throttle.next()
         if refused:
-            too_many = {"error": "APIRateLimitExceeded", "description": "Number of allowed incremental export requests per minute exceeded"}  # fmt: skip  # noqa: E501
+            description = "Number of allowed incremental export API requests per minute exceeded"
+            too_many = {"error": "APIRateLimitExceeded", "description": description}
             return Reply(429, too_many, {"Retry-After": "1"})
         try:
             return _route(systems, request, now)
@@ -104,8 +105,9 @@ def _metric_sets(systems: Systems, tickets: list[int]) -> list[str]:
     if not tickets:
         return []
     places = ", ".join("?" * len(tickets))
-    found = dict(systems.query(f"select id, body from ticket_metrics where id in ({places})", tickets))  # type: ignore[arg-type]
-    return [str(found[number]) for number in tickets]
+    rows = systems.query(f"select id, body from ticket_metrics where id in ({places})", tickets)
+    found = {int(str(number)): str(body) for number, body in rows}
+    return [found[number] for number in tickets]
 
 
 def _read_cursor(cursor: str) -> tuple[int, int]:

@@ -7,10 +7,11 @@ Does not belong here: where the files go (landing), the orders themselves (websh
 from __future__ import annotations
 
 import gzip
-import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ingestion.demo.adverts import CAMPAIGNS
 from ingestion.demo.catalog import VARIANTS, Variant, money
@@ -23,17 +24,20 @@ from ingestion.demo.clock import (
     generator,
     local_date,
     night_instant,
-    utc_text,
+    utc_text_with,
 )
 from ingestion.demo.noise import mixed_case, write_phone
 from ingestion.demo.population import NEVER, Crowd, Person, Population, device_id
 from ingestion.demo.registrations import web_account_at
+from ingestion.demo.systems import json_text
 from ingestion.demo.volume import count_on
 from ingestion.demo.webshop import WebOrder
 from ingestion.demo.webshop_documents import click_id
 
 LATE_DAYS = 6  # a message arrives within this many days
 SHARE_LATE, SHARE_SKEWED, SHARE_REPEATED = 0.02, 0.01, 0.01
+REDELIVERED_EVERY = 5  # nights after which the same file comes again under another name
+_DAYS_A_FILE = 15
 _SITE = "https://shop.omni.example"
 _SOURCE = {"google_ads": "google", "meta_ads": "facebook", "oceanengine": "douyin"}
 _AGENTS = (
@@ -42,6 +46,10 @@ _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/137.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_4) AppleWebKit/605.1.15 Safari/18.4",
 )
+
+
+OrdersOf = Callable[[int], list[WebOrder]]
+Row = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -94,7 +102,7 @@ class _Session:
         name = CAMPAIGNS[platform][at % len(CAMPAIGNS[platform])]
         parameter, value = click_id(number, platform)
         self.campaign = {"source": _SOURCE[platform], "medium": "cpc", "name": name}
-        self.search = f"?utm_source={_SOURCE[platform]}&utm_medium=cpc&utm_campaign={name}&{parameter}={value}"
+        self.search = f"?utm_source={_SOURCE[platform]}&utm_medium=cpc&utm_campaign={quote(name)}&{parameter}={value}"
         self.referrer = f"https://www.{_SOURCE[platform]}.com/"
 
     def send(self, kind: str, body: dict[str, Any]) -> None:
@@ -102,8 +110,8 @@ class _Session:
         self.now += self.die.randint(4, 90)
         number = len(self.messages)
         thousandths = self.die.randint(0, 999)
-        shown = f"{utc_text(self.now)[:-1]}.{thousandths:03d}Z"
-        skewed = f"{utc_text(self.now + self.skew)[:-1]}.{thousandths:03d}Z"
+        shown = utc_text_with(self.now, thousandths)
+        skewed = utc_text_with(self.now + self.skew, thousandths) if self.skew else shown
         received = self.now + self.delay + 1 + number % 2
         context: dict[str, Any] = {
             "ip": self.address,
@@ -129,13 +137,13 @@ class _Session:
             "timestamp": shown,
             "originalTimestamp": skewed,
             "sentAt": skewed,
-            "receivedAt": f"{utc_text(received)[:-1]}.{thousandths:03d}Z",
+            "receivedAt": utc_text_with(received, thousandths),
             "channel": "client",
             "context": context,
             "integrations": {},
             "version": 2,
         }
-        line = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        line = json_text(message)
         self.messages.append(Message(received, message_id, line, self.device, self.user, self.person))
 
     def page(self, path: str, title: str) -> None:
@@ -189,8 +197,61 @@ class Web:
         self.crowd = Crowd(lambda p: p.joined, lambda p: 1.6 if p.web_day < NEVER else 1.0 if p.guest_buyer else 0.25)
         self.tablets = [device_id(self.seed, -1 - at, 0) for at in range(population.rates.staff_tablets)]
         self.devices: dict[str, Device] = {}
+        self.drawn: dict[int, list[Message]] = {}
 
-    def messages_on(self, day: int, orders: list[WebOrder]) -> list[Message]:
+    def deliveries(self, night: int, orders: OrdersOf) -> tuple[dict[str, bytes], list[Row], int]:
+        """(the night's files by landing path, truth records of who appears, number of new messages)."""
+        files: dict[str, bytes] = {}
+        if night > 1:
+            until = night_instant(night)
+            messages = self._drawn_days(range(night - 1 - LATE_DAYS - 2, night), orders)
+            fresh = delivered(messages, until - DAY, until)
+            again = repeated(delivered(messages, until - 2 * DAY, until - DAY))
+            name = f"events/events-{local_date(until - 1, 'UTC')}"
+            files[f"{name}.jsonl.gz"] = event_file(fresh + again)
+            if night % REDELIVERED_EVERY == 0:
+                files[f"{name}-redelivered.jsonl.gz"] = files[f"{name}.jsonl.gz"]
+            return files, self._truth_of(fresh), len(fresh)
+        begin, number = day_start(FIRST_EVENT_DAY), 0
+        truth: dict[Row, None] = {}
+        waiting: list[Message] = []
+        earlier: list[Message] = []
+        for first in range(FIRST_EVENT_DAY, 1, _DAYS_A_FILE):
+            last = min(first + _DAYS_A_FILE - 1, 0)
+            until = day_start(last + 1)
+            waiting += self._drawn_days(range(first, last + 1), orders)
+            part = delivered(waiting, begin, until)
+            name = f"events/events-{local_date(until - 1, 'UTC')}"
+            files[f"{name}.jsonl.gz"] = event_file(part + repeated(earlier))
+            if first == FIRST_EVENT_DAY:
+                files[f"{name}-redelivered.jsonl.gz"] = files[f"{name}.jsonl.gz"]
+            truth.update(dict.fromkeys(self._truth_of(part)))
+            number += len(part)
+            waiting = [message for message in waiting if message.received > until]
+            earlier, begin = part, until
+        return files, list(truth), number
+
+    def _drawn_days(self, days: range, orders: OrdersOf) -> list[Message]:
+        """The messages of the days; the last days' draws are kept for the next night."""
+        for day in days:
+            if day not in self.drawn:
+                self.drawn[day] = self._messages_on(day, orders(day))
+        found = [message for day in days for message in self.drawn[day]]
+        for day in [day for day in self.drawn if day <= days[-1] - LATE_DAYS - 2]:
+            del self.drawn[day]
+        return found
+
+    def _truth_of(self, messages: list[Message]) -> list[Row]:
+        """Truth records of the logins and devices that appear in messages."""
+        truth: dict[Row, None] = {}
+        for message in messages:
+            if message.user_id is not None and message.person is not None:
+                truth["events", "user", message.user_id, message.person.person_id, False, ""] = None
+            device = self.devices[message.device]
+            truth["events", "device", device.device, device.owner, device.undecidable, device.noise] = None
+        return list(truth)
+
+    def _messages_on(self, day: int, orders: list[WebOrder]) -> list[Message]:
         """All messages of a day, whenever they arrive."""
         if day < FIRST_EVENT_DAY:
             return []
@@ -291,29 +352,3 @@ def event_file(messages: list[Message]) -> bytes:
 def repeated(messages: list[Message]) -> list[Message]:
     """The messages of a delivery that are delivered again later."""
     return [message for message in messages if int(message.message_id[-4:], 16) < SHARE_REPEATED * 65_536]
-
-
-def event_files(messages: list[Message], night: int) -> tuple[dict[str, bytes], list[Message]]:
-    """The night's files by path below the landing folder, and the messages that arrive for the first time."""
-    files: dict[str, bytes] = {}
-    if night == 1:
-        begin, fresh = day_start(FIRST_EVENT_DAY), []
-        earlier: list[Message] = []
-        for first in range(FIRST_EVENT_DAY, 1, 15):
-            until = min(day_start(first + 15), night_instant(1))
-            part = delivered(messages, begin, until)
-            name = f"events/events-{local_date(until - 1, 'UTC')}.jsonl.gz"
-            files[name] = event_file(part + repeated(earlier))
-            fresh.extend(part)
-            if not earlier:
-                files[name.replace(".jsonl", "-redelivered.jsonl")] = files[name]
-            earlier, begin = part, until
-        return files, fresh
-    until = night_instant(night)
-    fresh = delivered(messages, until - DAY, until)
-    again = repeated(delivered(messages, until - 2 * DAY, until - DAY))
-    date = local_date(until - 1, "UTC")
-    files[f"events/events-{date}.jsonl.gz"] = event_file(fresh + again)
-    if night % 5 == 0:
-        files[f"events/events-{date}-redelivered.jsonl.gz"] = files[f"events/events-{date}.jsonl.gz"]
-    return files, fresh

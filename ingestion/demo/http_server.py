@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +22,7 @@ class Request:
 
     path: str
     query: dict[str, str]
-    headers: Mapping[str, str]
+    headers: Message
     base_url: str
 
 

@@ -1,8 +1,9 @@
-"""What goes wrong when people and shops write things down: the rates, and the corruptions of phones, names and e-mails.
+"""What goes wrong when people and shops write things down: the rates, and the corruptions of phones, names and
+e-mails.
 
 Belongs here: every noise rate of the demo company and the functions that spoil one value.
-Does not belong here: who is spoilt when (population and the systems draw that). The corruptions are not inverses of any
-normaliser: they imitate how people type.
+Does not belong here: who is spoilt when (population and the systems draw that). The corruptions are not inverses of
+any normaliser: they imitate how people type.
 """
 
 from __future__ import annotations
@@ -62,11 +63,12 @@ _SURNAME_TWINS = {
     "蒋": "姜",
     "江": "姜",
 }
-_GIVEN_TWINS = {
-    "芳": "方", "静": "净", "丽": "莉", "艳": "燕", "雪": "学", "伟": "卫", "强": "墙", "杰": "捷", "涛": "滔", "明": "铭", "辉": "晖",
-    "华": "花", "宇": "雨", "浩": "皓", "俊": "骏", "文": "雯", "佳": "嘉", "欣": "新", "怡": "宜", "梦": "孟", "娜": "那", "敏": "闵",
-    "子": "紫", "健": "建", "峰": "锋", "颖": "影", "婷": "亭", "磊": "雷", "超": "朝", "诗": "思", "语": "雨", "萍": "平", "博": "搏",
-}  # fmt: skip
+_TWINS = (
+    "芳方 静净 丽莉 艳燕 雪学 伟卫 强墙 杰捷 涛滔 明铭 辉晖 "
+    "华花 宇雨 浩皓 俊骏 文雯 佳嘉 欣新 怡宜 梦孟 娜那 敏闵 "
+    "子紫 健建 峰锋 颖影 婷亭 磊雷 超朝 诗思 语雨 萍平 博搏"
+)
+_GIVEN_TWINS = {pair[0]: pair[1] for pair in _TWINS.split()}
 
 
 def national(e164: str) -> tuple[str, str]:

@@ -58,7 +58,6 @@ class Person:
     card_day: int = NEVER
     card_replaced: int = NEVER
     card_level: str = "basic"
-    updates_accounts: bool = True
     desk_day: int = NEVER
     desk_voice_day: int = NEVER
     desk_linked: bool = False
@@ -67,10 +66,23 @@ class Person:
     shared_device: bool = False
 
     def phone(self, day: int) -> str:
+        """The main phone in use on a day."""
         return _current(self.phones, day)
 
     def email(self, day: int) -> str:
+        """The e-mail in use on a day."""
         return _current(self.emails, day)
+
+    @property
+    def registers_second_phone(self) -> bool:
+        """Whether the card carries the second phone, if there is one."""
+        return self.second_phone is not None and self.index % 3 != 0
+
+    def shows_second_phone(self, day: int) -> bool:
+        """Whether the second phone may be given on the day: only where a fuller record carries it, too."""
+        if self.second_phone is None:
+            return False
+        return self.guest_buyer or (self.registers_second_phone and self.card_day < day)
 
     def trait(self, salt: int) -> random.Random:
         """A generator of this person and purpose: the same draws on every night."""
@@ -135,7 +147,7 @@ class Population:
                 self._take_over(rng, person)
 
     def _make_couples(self, rng: random.Random, made: list[Person]) -> None:
-        """Pair neighbours in the list, as many as the rates ask for; those who share a phone or device are among them."""
+        """Pair neighbours in the list, as many as the rates ask for; those who share a phone or device among them."""
         rates = self.rates
         places = list(range(len(made) // 2))
         rng.shuffle(places)
@@ -159,10 +171,8 @@ class Population:
         gender = die.choice("fm")
         family, family_latin = names.pick_surname(die, country)
         given, given_latin = names.pick_given(die, country, gender)
-        if block:
-            joined = block
-        else:
-            joined = FIRST_DAY if die.random() < 0.15 else FIRST_DAY + int(die.random() * (-FIRST_DAY + 1))
+        from_the_start = die.random() < 0.15
+        joined = block or (FIRST_DAY if from_the_start else FIRST_DAY + int(die.random() * (-FIRST_DAY + 1)))
         left = joined + 60 + int(die.expovariate(1 / 400)) if die.random() < 0.35 else NEVER
         person = Person(
             index=index,
@@ -179,7 +189,7 @@ class Population:
             postcode=_postcode(die, country),
             joined=joined,
             left=left,
-            weight=die.gammavariate(1.3, 1.0) + 0.15,
+            weight=min(3.0, die.gammavariate(1.3, 1.0) + 0.2),
             phones=[],
             emails=[],
         )
@@ -207,7 +217,6 @@ class Population:
         if die.random() < 0.22:
             person.desk_voice_day = person.joined + die.randint(0, 120)
         person.consents = die.random() < 0.4
-        person.updates_accounts = die.random() < 0.6
 
     def _life_events(self, die: random.Random, person: Person, block: int) -> None:
         """What happens after night 1; the first 24 months are dealt out by ``_settle``, so that every rate is met."""
@@ -236,12 +245,12 @@ class Population:
         early = [p for p in movers if p.joined < -RECYCLE_GAP - 60]
         givers = early[: math.ceil(rates.recycled_phone * len(made))]
         for person in givers:
-            self._move(rng, person, -RECYCLE_GAP - 10)
+            self._move(rng, person, -420, -RECYCLE_GAP - 10)
         self._hand_on_numbers(givers)
         quota = math.ceil(rates.changed_phone * len(made)) - len(givers)
         others = [p for p in movers if p.passed_on_to is None and not p.took_over and p not in givers]
         for person in others[: max(0, quota)]:
-            self._move(rng, person, 0)
+            self._move(rng, person, FIRST_DAY, 0)
         rng.shuffle(order)
         for person in [p for p in order if p.joined < -5][: math.ceil(rates.changed_email * len(made))]:
             value = _email(rng, person.family_latin, person.given_latin, person.index, 1)
@@ -253,8 +262,8 @@ class Population:
         for person in holders[: math.ceil(rates.replaced_card * len(made))]:
             person.card_replaced = rng.randint(person.card_day + 10, 0)
 
-    def _move(self, rng: random.Random, person: Person, before: int) -> None:
-        day = rng.randint(person.joined + 1, max(person.joined + 1, before))
+    def _move(self, rng: random.Random, person: Person, earliest: int, latest: int) -> None:
+        day = rng.randint(max(person.joined + 1, earliest), latest)
         person.phones.insert(1, (day, _phone(person.index, person.country, 1)))
 
     def _couple(
@@ -280,6 +289,7 @@ class Population:
         ]
         if shares_phone:
             one.shares_phone = other.shares_phone = True
+            other.weight = one.weight  # they shop together
             one.same_initial = other.same_initial = same_initial
             one.phones = one.phones[:1]
             other.phones = [(other.joined, one.phones[0][1])]
@@ -291,7 +301,7 @@ class Population:
         """Give the old numbers of those who changed theirs to strangers who joined long enough after."""
         takers = sorted(
             (p for p in self.people if len(p.phones) == 1 and not p.shares_phone and p.joined > FIRST_DAY),
-            key=lambda p: (-p.joined, p.index),
+            key=lambda p: (p.joined, p.index),
         )
         for giver in sorted(givers, key=lambda p: (-p.phones[1][0], p.index)):
             gap_over = giver.phones[1][0] + RECYCLE_GAP
@@ -302,7 +312,7 @@ class Population:
             if taker is None:
                 continue
             takers.remove(taker)
-            giver.passed_on_to, giver.updates_accounts = taker.index, True
+            giver.passed_on_to = taker.index
             taker.took_over = True
             taker.phones = [(taker.joined, giver.phones[0][1])]
 

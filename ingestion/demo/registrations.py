@@ -1,6 +1,8 @@
-"""What people once registered in a system: web shop accounts, loyalty cards and service desk users, with their versions.
+"""What people once registered in a system: web shop accounts, loyalty cards and service desk users, with their
+versions.
 
-Belongs here: which registrations a person has, since when, with which contacts over time, and what is wrong with them.
+Belongs here: which registrations a person has, since when, with which contacts over time, and what is wrong with
+them.
 Does not belong here: the systems' own document layouts (webshop_documents, tills, desk).
 """
 
@@ -12,6 +14,8 @@ from ingestion.demo.catalog import STORES_OF
 from ingestion.demo.clock import DAY
 from ingestion.demo.noise import NoiseRates, mixed_case, placeholder_phone, write_name, write_phone, wrong_phone
 from ingestion.demo.population import NEVER, Person, join_name, moment
+
+_REPORTS_CHANGES = {"web": 0.8, "card": 0.35, "desk": 0.35}  # share of persons that report a new contact to the system
 
 
 @dataclass(slots=True)
@@ -42,10 +46,12 @@ class Registration:
 
     @property
     def created(self) -> int:
+        """The instant of the first version."""
         return self.versions[0].at
 
     @property
     def full_name(self) -> str:
+        """The name in the order of its script."""
         return join_name(self.person.country, self.family, self.given)
 
     def at(self, instant: int) -> Version:
@@ -57,6 +63,7 @@ class Registration:
         return found
 
     def changed_between(self, after: int, until: int) -> bool:
+        """Whether a version begins within (after, until]."""
         return any(after < version.at <= until for version in self.versions)
 
 
@@ -81,6 +88,22 @@ def member_number(person: Person, day: int) -> str | None:
 
 def _card_id(person: Person, number: int) -> str:
     return f"M{(person.index * 2 + number) * 37 + 10_000_019}"
+
+
+def card_details(person: Person) -> tuple[bool, bool]:
+    """(whether the card's form has the street, whether it has the birth date)."""
+    die = person.trait(131)
+    return die.random() < 0.65, die.random() < 0.75
+
+
+def carries_street(person: Person) -> bool:
+    """Whether a registration or guest order of the person ever carries the street."""
+    return person.guest_buyer or person.web_day < NEVER or (person.card_day < NEVER and card_details(person)[0])
+
+
+def carries_birth_date(person: Person) -> bool:
+    """Whether a registration of the person ever carries the birth date."""
+    return person.card_day < NEVER and card_details(person)[1]
 
 
 def registrations_of(person: Person, rates: NoiseRates) -> list[Registration]:
@@ -122,10 +145,12 @@ def _person_tags(person: Person) -> set[str]:
     return tags
 
 
-def _versions(person: Person, since_day: int, salt: int, phone: bool, email: bool) -> list[Version]:
+def _versions(
+    person: Person, kind_of_system: str, since_day: int, salt: int, phone: bool, email: bool
+) -> list[Version]:
     """Creation and every later change of a contact that the person reports to the system."""
     die = person.trait(salt + 1)
-    home = person.country if salt % 2 else None
+    home = person.country if kind_of_system == "card" else None
 
     def contacts(day: int) -> tuple[str | None, str | None]:
         written = write_phone(die, person.phone(day), home) if phone else None
@@ -134,7 +159,7 @@ def _versions(person: Person, since_day: int, salt: int, phone: bool, email: boo
     versions = [Version(moment(person, since_day, salt), *contacts(since_day))]
     changes = [(day, "phone") for day, _ in person.phones[1:]] + [(day, "email") for day, _ in person.emails[1:]]
     for day, kind in sorted(changes):
-        if day > since_day and person.updates_accounts:
+        if day > since_day and person.trait(salt + 2).random() < _REPORTS_CHANGES[kind_of_system]:
             new_phone, new_email = contacts(day)
             if (kind == "phone" and phone) or (kind == "email" and email):
                 last = versions[-1]
@@ -153,8 +178,8 @@ def _web(person: Person, number: int, rates: NoiseRates) -> Registration:
     family, given = _name(person, 11 + number, rates, tags)
     die = person.trait(21 + number)
     day = person.second_account_day if number else person.web_day
-    with_phone = die.random() < (0.85 if person.country != "DE" else 0.5)
-    versions = _versions(person, day, 30 + 2 * number, with_phone, True)
+    with_phone = die.random() < (0.85 if person.country != "DE" else 0.5) or person.shares_phone
+    versions = _versions(person, "web", day, 30 + 3 * number, with_phone, True)
     if number:
         tags.add("second_account")
         versions = [Version(v.at, v.phone, f"me.{person.emails[0][1]}") for v in versions[:1]]
@@ -179,8 +204,8 @@ def _card(person: Person, number: int, rates: NoiseRates) -> Registration:
     family, given = _name(person, 41 + number, rates, tags)
     die = person.trait(51 + number)
     day = person.card_replaced if number else person.card_day
-    versions = _versions(person, day, 61 + 2 * number, True, die.random() < 0.5)
-    if person.second_phone and die.random() < 0.5:
+    versions = _versions(person, "card", day, 61 + 4 * number, True, die.random() < 0.5)
+    if person.second_phone and person.registers_second_phone:
         tags.add("second_phone")
         written = write_phone(die, person.second_phone, person.country)
         for version in versions:
@@ -209,9 +234,9 @@ def _desk(person: Person, rates: NoiseRates) -> Registration:
     tags = _person_tags(person)
     family, given = _name(person, 71, rates, tags)
     die = person.trait(81)
-    with_phone = die.random() < 0.35
+    with_phone = person.web_day == NEVER or die.random() < 0.5
     login = str(web_account_id(person, 0)) if person.desk_linked and person.web_day <= person.desk_day else None
-    versions = _versions(person, person.desk_day, 90, with_phone, True)
+    versions = _versions(person, "desk", person.desk_day, 90, with_phone, True)
     record_id = str(1_900_000_000_000 + person.index * 2 * 4_099 + 17)
     return Registration("desk", record_id, person, family, given, versions, tags=tags, linked_login=login)
 
@@ -221,7 +246,8 @@ def _desk_voice(person: Person, rates: NoiseRates) -> Registration:
     tags = _person_tags(person)
     die = person.trait(101)
     day = person.desk_voice_day
-    number = person.second_phone if person.second_phone and die.random() < 0.5 else person.phone(day)
+    second = person.second_phone if person.shows_second_phone(day) and die.random() < 0.5 else None
+    number = second or person.phone(day)
     family = given = ""
     if die.random() < 0.5:
         family, given = _name(person, 111, rates, tags)

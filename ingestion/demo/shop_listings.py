@@ -1,7 +1,7 @@
 """The web shop's JSON of customers and products as its Admin API shows them at an instant.
 
-Belongs here: these two layouts and when a product was last edited. Does not belong here: orders (webshop_documents), who has
-an account (registrations).
+Belongs here: these two layouts and when a product was last edited.
+Does not belong here: orders (webshop_documents), who has an account (registrations).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def customer_document(registration: Registration, instant: int) -> Json:
     }
 
 
-PRODUCTS: tuple[tuple[Variant, ...], ...] = tuple(VARIANTS[at : at + 3] for at in range(0, len(VARIANTS), 3)) + (
+PRODUCTS: tuple[tuple[Variant, ...], ...] = (
+    *(VARIANTS[at : at + 3] for at in range(0, len(VARIANTS), 3)),
     GIFT_CARDS,
 )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 Row = tuple[object, ...]
+Document = tuple[int, int, int, dict[str, Any]]  # id, updated, created, content
 
 KINDS = ("orders", "customers", "products", "tickets", "ticket_metrics", "users", "satisfaction_ratings")
 POS_TABLES = {
@@ -23,9 +24,10 @@ POS_TABLES = {
         "member_level", "store_id", "consent_sms", "consent_email", "joined_at", "updated_at",
     ),
     "receipts": (
-        "receipt_id", "receipt_no", "store_id", "register_no", "kind", "sold_at", "currency", "member_no", "customer_name",
-        "customer_phone", "customer_street", "customer_birth_date", "total_amount", "discount_amount", "tax_amount",
-        "rounding_amount", "payment_method", "original_receipt_id", "original_order_name", "status", "cashier", "updated_at",
+        "receipt_id", "receipt_no", "store_id", "register_no", "kind", "sold_at", "currency", "member_no",
+        "customer_name", "customer_phone", "customer_street", "customer_birth_date", "total_amount", "discount_amount",
+        "tax_amount", "rounding_amount", "payment_method", "original_receipt_id", "original_order_name", "status",
+        "cashier", "updated_at",
     ),
     "receipt_lines": (
         "receipt_id", "line_no", "sku", "product_name", "category", "quantity", "unit_price", "discount_amount",
@@ -40,6 +42,9 @@ _POS_KEYS = {
 }
 
 
+json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Systems:
     """``systems.sqlite``: JSON documents, truth records, books and tallies. Its marker is the company's night."""
 
@@ -48,9 +53,8 @@ class Systems:
         with closing(self._connect()) as db, db:
             db.execute("create table if not exists meta (key text primary key, value text) without rowid")
             for kind in KINDS:
-                db.execute(
-                    f"create table if not exists {kind} (id integer primary key, updated integer, created integer, body text)"
-                )
+                columns = "id integer primary key, updated integer, created integer, body text"
+                db.execute(f"create table if not exists {kind} ({columns})")
                 db.execute(f"create index if not exists {kind}_updated on {kind} (updated, id)")
             db.execute(
                 "create table if not exists records (source_system text, record_type text, source_record_id text,"
@@ -62,14 +66,15 @@ class Systems:
                 " currency text, amount integer, primary key (entry, business_date, movement)) without rowid"
             )
             db.execute(
-                "create table if not exists tallies (entry text primary key, what text, source_system text, currency text,"
-                " amount integer) without rowid"
+                "create table if not exists tallies (entry text primary key, what text, source_system text,"
+                " currency text, amount integer) without rowid"
             )
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=60)
 
     def meta(self) -> dict[str, str]:
+        """The company's constants and its night, as text."""
         with closing(self._connect()) as db:
             return dict(db.execute("select key, value from meta"))
 
@@ -80,34 +85,37 @@ class Systems:
 
     @property
     def night(self) -> int:
+        """The last night written; 0 before the first."""
         return int(self.meta().get("night", "0"))
 
     def write_night(
         self,
         night: int,
-        documents: dict[str, list[tuple[int, int, int, dict[str, Any]]]],
+        documents: dict[str, Iterable[Document]],
         records: Iterable[Row],
         books: dict[str, list[Row]],
         tallies: Iterable[Row],
     ) -> None:
         """Upsert everything of a night and its marker in one transaction.
 
-        ``documents`` holds (id, updated, created, document) per kind; ``books`` replaces all entries of each key.
+        ``documents`` are read once, so that they may be made on the way; ``books`` replaces all entries of each key.
         """
         with closing(self._connect()) as db, db:
             for kind, rows in documents.items():
-                texts = ((*row[:3], json.dumps(row[3], ensure_ascii=False, separators=(",", ":"))) for row in rows)
+                texts = ((*row[:3], json_text(row[3])) for row in rows)
                 db.executemany(f"insert or replace into {kind} values (?, ?, ?, ?)", texts)
             db.executemany("insert or ignore into records values (?, ?, ?, ?, ?, ?)", records)
             db.executemany("delete from books where entry = ?", ((entry,) for entry in books))
             db.executemany(
-                "insert into books values (?, ?, ?, ?, ?, ?) on conflict do update set amount = amount + excluded.amount",
+                "insert into books values (?, ?, ?, ?, ?, ?) "
+                "on conflict do update set amount = amount + excluded.amount",
                 ((entry, *row) for entry, rows in books.items() for row in rows),
             )
             db.executemany("insert or replace into tallies values (?, ?, ?, ?, ?)", tallies)
             db.execute("insert or replace into meta values ('night', ?)", (str(night),))
 
     def query(self, sql: str, values: Iterable[object] = ()) -> list[Row]:
+        """The rows of a query, read on a connection of its own."""
         with closing(self._connect()) as db:
             return db.execute(sql, tuple(values)).fetchall()
 
@@ -134,5 +142,6 @@ class TillDatabase:
             db.execute(f"pragma user_version = {night:d}")
 
     def counts(self) -> dict[str, int]:
+        """Number of rows per table."""
         with closing(sqlite3.connect(self.path, timeout=60)) as db:
             return {table: db.execute(f"select count(*) from {table}").fetchone()[0] for table in POS_TABLES}

@@ -14,7 +14,13 @@ from ingestion.demo.catalog import STORES, STORES_OF, TAX_PERCENT, VARIANTS, Sto
 from ingestion.demo.clock import DAY, HOUR, day_start, dice, generator, local_date, local_instant, utc_text, zone
 from ingestion.demo.noise import NoiseRates, placeholder_phone, write_name, write_phone, wrong_phone
 from ingestion.demo.population import NEVER, Crowd, Person, Population, join_name
-from ingestion.demo.registrations import Registration, member_number
+from ingestion.demo.registrations import (
+    Registration,
+    card_details,
+    carries_birth_date,
+    carries_street,
+    member_number,
+)
 from ingestion.demo.volume import count_on
 from ingestion.demo.webshop import WebOrder
 
@@ -35,6 +41,7 @@ class ReceiptLine:
 
     @property
     def net(self) -> int:
+        """What the line costs after its discount."""
         return self.quantity * self.price - self.discount
 
 
@@ -67,13 +74,16 @@ class Receipt:
 
     @property
     def total(self) -> int:
+        """What was paid, or given back for a return."""
         return sum(line.net for line in self.lines) + self.rounding
 
     @property
     def changes(self) -> list[int]:
+        """The instants at which the row changes."""
         return [self.arrives] if self.voided is None else sorted({self.arrives, max(self.arrives, self.voided)})
 
     def is_voided(self, instant: int) -> bool:
+        """Whether the void has reached the database by the instant."""
         return self.voided is not None and max(self.arrives, self.voided) <= instant
 
     def identifies(self) -> bool:
@@ -221,14 +231,17 @@ class Tills:
         return False
 
     def _name_only(self, die: random.Random, receipt: Receipt, person: Person) -> None:
+        """A name and perhaps a detail; with a detail that nothing else of the person carries it is a bare name."""
         rates, detail = self.rates, die.random()
         receipt.name = self._written(die, receipt, person)
         if detail < rates.name_only_street:
             receipt.street = person.street
             receipt.tags.add("name_only_street")
+            receipt.undecidable = not carries_street(person)
         elif detail < rates.name_only_street + rates.name_only_birth_date:
             receipt.birth_date = person.birth_date
             receipt.tags.add("name_only_birth_date")
+            receipt.undecidable = not carries_birth_date(person)
         else:
             receipt.tags.add("name_only_bare")
             receipt.undecidable = True
@@ -236,7 +249,7 @@ class Tills:
     def _phone_receipt(self, die: random.Random, receipt: Receipt, person: Person, day: int) -> None:
         number = person.phone(day)
         wrong = False
-        if person.second_phone and die.random() < 0.45:
+        if person.second_phone and person.shows_second_phone(day) and die.random() < 0.5:
             number = person.second_phone
             receipt.tags.add("second_phone")
         if die.random() < self.rates.wrong_phone:
@@ -329,8 +342,8 @@ def online_return(order: WebOrder) -> Receipt | None:
 def member_row(card: Registration, instant: int) -> Row:
     """The row of table ``members`` at an instant."""
     person, version = card.person, card.at(instant)
-    die = person.trait(131)
-    with_birth, with_street = die.random() < 0.7, die.random() < 0.6
+    with_street, with_birth = card_details(person)
+    die = person.trait(141)
     return (
         card.record_id,
         card.full_name,

@@ -32,6 +32,7 @@ class Line:
 
     @property
     def net(self) -> int:
+        """What the line costs after its discount."""
         return self.price * self.quantity - self.discount
 
 
@@ -96,35 +97,43 @@ class WebOrder:
 
     @property
     def order_id(self) -> int:
+        """The shop's own id; grows with the number."""
         return 5_870_000_000_000 + self.number * 65_537
 
     @property
     def name(self) -> str:
+        """The name customers and other systems use, ``#1001``."""
         return f"#{self.number}"
 
     @property
     def line_total(self) -> int:
+        """Goods at list price."""
         return sum(line.price * line.quantity for line in self.lines)
 
     @property
     def discount(self) -> int:
+        """All discounts, that on shipping included."""
         return sum(line.discount for line in self.lines) + self.shipping_discount
 
     @property
     def tax(self) -> int:
+        """All tax, contained in the prices or on top."""
         return sum(line.tax for line in self.lines) + self.shipping_tax
 
     @property
     def total(self) -> int:
+        """What the customer owes."""
         added = 0 if self.taxes_included else self.tax
         return self.line_total - self.discount + self.shipping + added + self.tip
 
     @property
     def changes(self) -> list[int]:
+        """The instants at which the document changes."""
         instants = [self.created, self.paid, self.fulfilled, self.cancelled, *(refund.at for refund in self.refunds)]
         return sorted({at for at in instants if at is not None})
 
     def refunded(self, instant: int) -> int:
+        """What was given back until an instant."""
         return sum(refund.amount for refund in self.refunds if refund.at <= instant)
 
     def movements(self, instant: int) -> list[tuple[str, str, int]]:
@@ -216,7 +225,7 @@ class WebShop:
             second = account == web_account_id(person, 1)
             email = f"me.{person.emails[0][1]}" if second else person.email(day)
             return email, (person.phone(day) if die.random() < 0.6 else None)
-        with_email, with_phone = die.random() < 0.72, die.random() < 0.68
+        with_email, with_phone = die.random() < 0.64, die.random() < 0.62 or person.shares_phone
         number = person.phone(day)
         if person.second_phone and die.random() < 0.5:
             number = person.second_phone

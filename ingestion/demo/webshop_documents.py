@@ -1,12 +1,13 @@
 """The web shop's order JSON as its Admin API shows it at an instant.
 
-Belongs here: the layout of orders, addresses and amounts. Does not belong here: customers and products (shop_listings), any
-decision about what happened (webshop).
+Belongs here: the layout of orders, addresses and amounts.
+Does not belong here: customers and products (shop_listings), any decision about what happened (webshop).
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from ingestion.demo.catalog import CITY, COUNTRY_NAME, PROVINCE, money
 from ingestion.demo.clock import day_of, shanghai_text
@@ -26,13 +27,13 @@ class _Money:
         self.currency, self.rate = PRESENTMENT[order.person.country]
 
     def pair(self, amount: int) -> Json:
-        shown = amount
-        if self.currency != "CNY":
-            shown = round(amount / self.rate / (100 if self.currency == "JPY" else 1))
-        return {
-            "shop_money": {"amount": money(amount, "CNY"), "currency_code": "CNY"},
-            "presentment_money": {"amount": money(shown, self.currency), "currency_code": self.currency},
-        }
+        text = money(amount, "CNY")
+        shop = {"amount": text, "currency_code": "CNY"}
+        if self.currency == "CNY":
+            return {"shop_money": shop, "presentment_money": shop}
+        shown = round(amount / self.rate / (100 if self.currency == "JPY" else 1))
+        presentment = {"amount": money(shown, self.currency), "currency_code": self.currency}
+        return {"shop_money": shop, "presentment_money": presentment}
 
 
 def address(person: Person, family: str, given: str, phone: str | None) -> Json:
@@ -303,7 +304,7 @@ def _arrival(order: WebOrder, campaigns: dict[str, tuple[str, ...]]) -> tuple[st
     source = {"google_ads": "google", "meta_ads": "facebook", "oceanengine": "douyin"}[platform]
     campaign = campaigns[platform][at % len(campaigns[platform])]
     return (
-        f"/products?utm_source={source}&utm_medium=cpc&utm_campaign={campaign}&{parameter}={value}",
+        f"/products?utm_source={source}&utm_medium=cpc&utm_campaign={quote(campaign)}&{parameter}={value}",
         f"https://www.{source}.com/",
     )
 
