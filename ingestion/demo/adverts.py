@@ -13,6 +13,7 @@ import io
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from ingestion.demo.clock import SHANGHAI, generator, last_complete_date, night_instant
 
@@ -79,9 +80,13 @@ class AdRow:
     conversions: int
 
 
-def ad_rows(platform: Platform, persons: int, seed: int, day: date, reported: date) -> list[AdRow]:
+def ad_rows(platform: Platform, persons: int, seed: int, day: date, reported: date) -> tuple[AdRow, ...]:
     """The platform's figures of a day as reported when ``reported`` was the newest day."""
-    age = min(RESTATED_DAYS, (reported - day).days)
+    return _rows_at_age(platform, persons, seed, day, min(RESTATED_DAYS, (reported - day).days))
+
+
+@lru_cache(maxsize=8192)
+def _rows_at_age(platform: Platform, persons: int, seed: int, day: date, age: int) -> tuple[AdRow, ...]:
     rng = generator(seed, day.toordinal(), f"ads.{platform.name}")
     rows = []
     for at, campaign in enumerate(platform.campaigns):
@@ -96,7 +101,7 @@ def ad_rows(platform: Platform, persons: int, seed: int, day: date, reported: da
             rows.append(
                 AdRow(day, campaign, ad_group, f"{ad_group} {at + 1}", impressions, clicks, cost, int(conversions))
             )
-    return rows
+    return tuple(rows)
 
 
 def newest_day(platform: Platform, night: int) -> date:

@@ -83,7 +83,7 @@ def _variants() -> tuple[Variant, ...]:
             number += 1
             product_id = 7_512_300_000_000 + number * 33_554
             for position, colour in enumerate(_COLOURS):
-                cents = (fen * 10 // 79 // 100) * 100 + 95
+                cents = (fen * 10 // 79 // 100) * 100 + 99
                 yen = (fen * 10 // 48 // 10) * 10 + 10 * position
                 variants.append(
                     Variant(

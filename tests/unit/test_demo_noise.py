@@ -94,3 +94,23 @@ def test_phones_are_written_in_many_ways() -> None:
     abroad = {write_phone(die, "+4915112345678", None) for _ in range(200)}
     assert "+49 (0)151 12345678" in abroad
     assert all(wrong_phone(die, "+8613812345678") != "+8613812345678" for _ in range(200))
+
+
+def test_a_day_is_drawn_alike_however_many_join_later() -> None:
+    early, late = Population(PERSONS, 13, RATES), Population(PERSONS, 13, RATES)
+    late.grow(40)
+    assert len(late.people) > PERSONS
+
+    def drawn(population: Population) -> list[tuple[object, ...]]:
+        shop, tills = WebShop(population), Tills(population)
+        rows: list[tuple[object, ...]] = []
+        for day in range(-3, 9):
+            for order in shop.orders_on(day):
+                receiver = order.receiver.index if order.receiver else None
+                rows.append((order.name, order.person.index, receiver, order.created, order.total, order.changes))
+            for receipt in tills.receipts_on(day):
+                rows.append((receipt.receipt_id, receipt.phone, receipt.name, receipt.total, receipt.changes))
+        return rows
+
+    assert drawn(early) == drawn(late)
+    assert [person.phones for person in early.people] == [person.phones for person in late.people[: len(early.people)]]
