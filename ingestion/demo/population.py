@@ -156,15 +156,23 @@ class Population:
             phones = math.ceil(rates.shared_phone * len(made) / 2)
             initials = math.ceil(rates.same_initial * phones)
             devices = math.ceil(rates.shared_device * len(made) / 2)
+            step = max(1, wanted // max(1, devices))  # devices are spread over couples with and without one phone
             for rank, place in enumerate(places[:wanted]):
                 one, other = made[2 * place], made[2 * place + 1]
-                self._couple(rng, one, other, rank < phones, rank < initials, rank % max(1, wanted // devices) == 0)
+                self._couple(rng, one, other, rank < phones, rank < initials, rank % step == 0 and devices > 0)
             return
         for place in places:
             if rng.random() < rates.couples:
                 shared = rng.random() < rates.shared_phone / max(rates.couples, 1e-9)
                 same = shared and rng.random() < rates.same_initial
-                self._couple(rng, made[2 * place], made[2 * place + 1], shared, same, rng.random() < 0.13)
+                self._couple(
+                    rng,
+                    made[2 * place],
+                    made[2 * place + 1],
+                    shared,
+                    same,
+                    rng.random() < rates.shared_device / max(rates.couples, 1e-9),
+                )
 
     def _person(self, die: random.Random, index: int, block: int) -> Person:
         country = die.choices(("CN", "DE", "JP"), (0.60, 0.22, 0.18))[0]
