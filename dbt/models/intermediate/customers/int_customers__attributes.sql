@@ -35,7 +35,11 @@ stated as (
             nullif(trim(full_name), '') as full_name,
             nullif(trim(lower(email)), '') as email,
             nullif(trim(phone), '') as phone,
-            nullif(trim(lower(gender)), '') as gender,
+            case
+                when lower(trim(gender)) in ('f', 'female', 'w', 'woman', 'weiblich', '女') then 'female'
+                when lower(trim(gender)) in ('m', 'male', 'man', 'männlich', '男') then 'male'
+                else nullif(lower(trim(gender)), '')
+            end as gender,
             nullif(trim(city), '') as city,
             nullif(trim(country), '') as country,
             nullif(trim(member_level), '') as member_level,
@@ -47,24 +51,43 @@ stated as (
 
 ),
 
--- Placeholders never win.
+-- Placeholders never win. Phones are compared by their digits, with and without China's prefix.
+contact_values as (
+
+    select distinct
+        attribute,
+        value,
+        case attribute when 'phone' then regexp_replace(value, '[^0-9]', '', 'g') else value end as plain_value
+    from stated
+    where attribute in ('phone', 'email')
+
+),
+
+blocked_contacts as (
+
+    select contact_values.attribute, contact_values.value
+    from contact_values
+    inner join blocked_values
+        on
+            blocked_values.type in (contact_values.attribute, '*')
+            and regexp_replace(contact_values.plain_value, '^86(1[0-9]{10})$', '\1') = lower(blocked_values.value)
+    where lower(blocked_values.is_pattern) not in ('y', 'yes', 'true')
+    union
+    select attribute, value
+    from contact_values
+    where
+        (attribute = 'phone' and regexp_full_match(plain_value, {{ blocked_pattern('phone') }}))
+        or (attribute = 'email' and regexp_full_match(plain_value, {{ blocked_pattern('email') }}))
+
+),
+
 usable as (
 
     select stated.*
     from stated
-    left join blocked_values
-        on
-            stated.attribute = blocked_values.type
-            and case
-                when blocked_values.is_pattern in ('y', 'yes', 'true')
-                    then regexp_full_match(
-                        case stated.attribute when 'phone' then regexp_replace(stated.value, '[^0-9]', '', 'g') else stated.value end,
-                        blocked_values.value
-                    )
-                when stated.attribute = 'phone' then ends_with(regexp_replace(stated.value, '[^0-9]', '', 'g'), blocked_values.value)
-                else stated.value = lower(blocked_values.value)
-            end
-    where blocked_values.value is null
+    left join blocked_contacts
+        on stated.attribute = blocked_contacts.attribute and stated.value = blocked_contacts.value
+    where blocked_contacts.value is null
 
 ),
 

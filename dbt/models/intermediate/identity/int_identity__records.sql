@@ -55,6 +55,13 @@ countries as (
 
 ),
 
+home_country as (
+
+    select country_code from {{ ref('timezone_countries') }}
+    where timezone = {{ reporting_timezone() }}
+
+),
+
 activity as (
 
     select * from {{ ref('int_identity__activity') }}
@@ -308,8 +315,8 @@ final as (
         keyed.source_system,
         keyed.record_type,
         keyed.source_record_id,
-        -- Phones without a prefix are read as numbers of the record's country.
-        keyed.country_code as default_region,
+        -- Phones without a prefix are read as numbers of the record's country, or of the company's.
+        coalesce(keyed.country_code, (select country_code from home_country)) as default_region,
         keyed.full_name,
         keyed.given_name,
         keyed.family_name,

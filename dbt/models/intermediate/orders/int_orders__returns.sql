@@ -96,32 +96,35 @@ unioned as (
 ),
 
 -- Booked by both systems: the till that names the order is the payer, the shop's refund of the same amount its twin.
-numbered as (
+pairs as (
 
     select
-        *,
+        own.refund_id,
+        till.refund_id as twin_of,
         row_number() over (
-            partition by order_id, amount, names_other_source
-            order by refunded_at, refund_id
-        ) as occurrence
-    from unioned
-    where order_id is not null and not is_voided and amount > 0
+            partition by own.refund_id
+            order by abs(epoch(own.refunded_at) - epoch(till.refunded_at)), till.refund_id
+        ) as place_for_own,
+        row_number() over (
+            partition by till.refund_id
+            order by abs(epoch(own.refunded_at) - epoch(till.refunded_at)), own.refund_id
+        ) as place_for_till
+    from unioned as own
+    inner join unioned as till
+        on
+            own.order_id = till.order_id
+            and own.amount = till.amount
+            and own.source_system != till.source_system
+            and abs(epoch(own.refunded_at) - epoch(till.refunded_at)) <= 7 * 86400
+    where till.names_other_source and not own.names_other_source and not till.is_voided and not own.is_voided and own.amount > 0
 
 ),
 
 twins as (
 
-    select
-        own.refund_id,
-        till.refund_id as twin_of
-    from numbered as own
-    inner join numbered as till
-        on
-            own.order_id = till.order_id
-            and own.amount = till.amount
-            and own.occurrence = till.occurrence
-            and abs(epoch(own.refunded_at) - epoch(till.refunded_at)) <= 7 * 86400
-    where till.names_other_source and not own.names_other_source and own.source_system != till.source_system
+    select refund_id, twin_of
+    from pairs
+    where place_for_own = 1 and place_for_till = 1
 
 ),
 
