@@ -27,7 +27,8 @@ _ESCAPE = re.compile(
 
 def compact(text: str) -> str:
     """The same JSON text without white space between tokens, and with nothing that is JSON and not Unicode."""
-    text = _STRING_OR_SPACE.sub(r"\1", text)
+    if '": ' in text or "\n" in text or '", ' in text:
+        text = _STRING_OR_SPACE.sub(r"\1", text)
     if "\\ud" in text or "\\uD" in text:
         text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
     return text

@@ -6,7 +6,6 @@ run, and what was pulled and admitted is the ledger's to know. No source's knowl
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -31,6 +30,8 @@ from ingestion.source import Delivery, IngestionError, RawTable, Source
 _LAYOUT = "{table_name}/{load_id}.{file_id}.{ext}"
 _SETTINGS: Mapping[str, Any] = {
     "runtime.dlthub_telemetry": False,
+    # dlt logs what its exceptions say once more; the caller reports them.
+    "runtime.log_level": "CRITICAL",
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     # One resource after the other: a database cursor and an API page are then never held open side by side.
     "extract.next_item_mode": "fifo",
@@ -145,8 +146,6 @@ def land(delivery: Delivery, lake_dir: Path, work_dir: Path) -> LoadReport:
     work_dir.mkdir(parents=True, exist_ok=True)
     for name, value in _SETTINGS.items():
         dlt.config[name] = value
-    # dlt logs what its exceptions say once more; the caller reports them.
-    logging.getLogger("dlt").setLevel(logging.CRITICAL)
     scratch = Path(tempfile.mkdtemp(prefix=f"{source.name}-", dir=work_dir))
     stamp = _Stamp(source, delivery.file_name)
     try:

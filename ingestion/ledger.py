@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from dlt.common.storages.load_package import create_load_id
+
 from ingestion.lake import LoadReport
 from ingestion.source import IngestionError
 
@@ -98,11 +100,11 @@ class Ledger:
 
 
 def failed_line(
-    source_system: str, error: str, file_name: str | None = None, content_sha256: str | None = None, load_id: str = ""
+    source_system: str, error: str, file_name: str | None = None, content_sha256: str | None = None
 ) -> Line:
-    """The line of a delivery that could not be landed; it names no table, for none was reached."""
+    """The line of a delivery that could not be landed; it names no table, and its load id is its own."""
     return {
-        "load_id": load_id,
+        "load_id": create_load_id(),
         "source_system": source_system,
         "source_table": "",
         "file_name": file_name,

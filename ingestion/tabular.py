@@ -140,11 +140,11 @@ def _find_header(lines: Sequence[str], layout: Layout) -> tuple[int, str, list[s
 
 def _names(cells: Sequence[str]) -> list[str]:
     """Trimmed header names, made unique so that no column hides another."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for number, cell in enumerate(cells, start=1):
         name = cell.strip(_BLANK) or f"column {number}"
-        names.append(f"{name} ({number})" if name in names else name)
-    return names
+        names[f"{name} ({number})" if name in names else name] = None
+    return list(names)
 
 
 def _batches(path: Path, name: str, encoding: str, position: int, sheet: Sheet) -> Iterator[tuple[list[int], pa.Table]]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +22,7 @@ import dlt
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.sources import DltResource, DltSource
 
 from ingestion import json_rows
@@ -28,9 +33,8 @@ from ingestion.tabular import open_bytes
 
 _FOLDER = "events"
 _PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.json", "*.json.gz", "*.ndjson", "*.ndjson.gz")
-_BLOCK_BYTES = 16 << 20
-# DuckDB works on the record batches of an Arrow table side by side.
-_BATCHES_PER_BLOCK = 8
+_BLOCK_BYTES = 8 << 20
+_PARSERS = min(4, os.cpu_count() or 1)
 _LONGEST_LINE_BYTES = 64 << 20
 _KEPT_CHARACTERS = 10_000
 
@@ -47,28 +51,32 @@ _BROKEN = broken_lines()
 
 _SHAPE = json.dumps(dict.fromkeys(_EVENTS.columns, "VARCHAR"))
 _NOTHING = json.dumps(dict.fromkeys(_EVENTS.columns))
-_QUERY = f"""
-    select unnest(event), nullif(rest, '{{}}') as _extra, row_number as _row_number
-    from (
-        select
-            try(json_transform(line, '{_SHAPE}')) as event,
-            try(json_merge_patch(line, '{_NOTHING}')::varchar) as rest,
-            row_number
-        from block
-        where line[1] = '{{'
-    )
-    where event is not null
+# A line that is no JSON object gives a row of nulls, as an object without any known member would.
+_EVENTS_OF_BLOCK = f"select unnest(try(json_transform(line, '{_SHAPE}'))), row_number as _row_number from block"
+_MEMBERS_OF_BLOCK = "select distinct unnest(try(json_keys(line))) from block"
+_EXTRA_OF_BLOCK = f"""
+    select row_number, try(json_merge_patch(line, '{_NOTHING}')::varchar) as extra
+    from block
+    where list_has_any(try(json_keys(line)), $unknown)
 """
 
 
 class _Lines:
-    """A file in blocks of whole lines. Where a gzip file is cut off or damaged, `torn` says so after the last block."""
+    """A file in blocks of whole lines. After the last block `count` is its lines, and `torn` says where a gzip file is
+    cut off or damaged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.torn: str | None = None
+        self.count = 0
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """(number of its first line, block) after block."""
+        for block in self._whole_lines():
+            first, self.count = self.count + 1, self.count + block.count(b"\n") + (not block.endswith(b"\n"))
+            yield first, block
+
+    def _whole_lines(self) -> Iterator[bytes]:
         rest = b""
         with open_bytes(self.path) as file:
             while chunk := self._read(file):
@@ -97,80 +105,80 @@ class _Lines:
         return b"".join(parts)
 
 
-class _Reader:
-    """Turns blocks into events, and lines that are none into broken lines with their reason."""
+@dataclass
+class _Parsed:
+    """What became of one block: tables of events, and (line number, text, reason) of each line that is none."""
 
-    def __init__(self) -> None:
-        self.database = duckdb.connect()
-        self.line_count = 0
-        self.broken: list[tuple[int, str, str]] = []
+    tables: list[pa.Table] = field(default_factory=list)
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def events(self, block: bytes) -> Iterator[pa.Table]:
-        block = self._without_broken_text(block)
-        lines = _line_array(block)
-        numbers = np.arange(self.line_count + 1, self.line_count + 1 + len(lines))
-        self.line_count += len(lines)
-        table = pa.table({"line": lines, "row_number": pa.array(numbers)})
-        batches = table.to_batches(max_chunksize=len(lines) // _BATCHES_PER_BLOCK + 1)
-        self.database.register("block", pa.Table.from_batches(batches))
-        events = self.database.execute(_QUERY).to_arrow_table()
-        yield events
-        if events.num_rows < len(lines):
-            yield from self._second_look(lines, np.setdiff1d(numbers, events.column("_row_number").to_numpy()))
-
-    def _without_broken_text(self, block: bytes) -> bytes:
-        """The block with an empty line for each line that is not UTF-8."""
-        try:
-            block.decode("utf-8")
-            return block
-        except UnicodeDecodeError:
-            lines = block.split(b"\n")
-        for position, line in enumerate(lines):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                text = line.decode("utf-8", "replace")
-                self._break(self.line_count + position + 1, text, f"not UTF-8 text at byte {error.start + 1}")
-                lines[position] = b""
-        return b"\n".join(lines)
-
-    def _second_look(self, lines: pa.StringArray, numbers: np.ndarray) -> Iterator[pa.Table]:
-        """What the fast path passed over is read one by one: an event after all, a blank line, or broken."""
-        first = self.line_count - len(lines) + 1
-        rows: list[dict[str, str | None]] = []
-        found: list[int] = []
-        for number in numbers.tolist():
-            line = lines[number - first].as_py()
-            if not line.strip():
-                continue
-            try:
-                rows.append(json_rows.whole_row(line, _EVENTS.columns))
-                found.append(number)
-            except ValueError as error:
-                self._break(number, line, f"not a JSON object: {error}")
-        if rows:
-            yield text_table(_EVENTS, rows).append_column("_row_number", pa.array(found, pa.int64()))
-
-    def _break(self, number: int, line: str, reason: str) -> None:
+    def refuse(self, number: int, line: str, reason: str) -> None:
+        """Keep a line that is no event."""
         self.broken.append((number, line.rstrip("\n")[:_KEPT_CHARACTERS], reason))
 
-    def end(self, torn: str | None) -> Iterator[pa.Table]:
-        """The broken lines of the file. A cut-off file ends in one, also where the cut falls between two lines."""
-        self.database.close()
-        if torn and not (self.broken and self.broken[-1][0] == self.line_count):
-            self._break(self.line_count + 1, "", "")
-        if torn:
-            number, line, _ = self.broken[-1]
-            self.broken[-1] = (number, line, f"the gzip file is cut off or damaged here: {torn}")
-        if self.broken:
-            numbers, lines, reasons = zip(*self.broken, strict=True)
-            yield pa.table(
-                {
-                    "line": pa.array(lines, TEXT),
-                    "reason": pa.array(reasons, TEXT),
-                    "_row_number": pa.array(numbers, pa.int64()),
-                }
-            )
+
+def _parse(database: duckdb.DuckDBPyConnection, block: bytes, first: int) -> _Parsed:
+    """The events of a block whose first line is number `first` of the file."""
+    parsed = _Parsed()
+    lines = _line_array(_without_broken_text(block, first, parsed))
+    numbers = pa.array(np.arange(first, first + len(lines)))
+    with database.cursor() as cursor:
+        cursor.register("block", pa.table({"line": lines, "row_number": numbers}))
+        events = cursor.execute(_EVENTS_OF_BLOCK).to_arrow_table()
+        read = pc.or_(pc.is_valid(events.column("messageId")), pc.is_valid(events.column("type")))
+        doubtful: list[int] = []
+        if not pc.all(read).as_py():
+            doubtful = events.column("_row_number").filter(pc.invert(read)).to_pylist()
+            events = events.filter(read)
+        parsed.tables.append(_with_extra(cursor, events))
+    _second_look(lines, first, doubtful, parsed)
+    return parsed
+
+
+def _with_extra(cursor: duckdb.DuckDBPyConnection, events: pa.Table) -> pa.Table:
+    """Members that no column takes; most blocks have none, which is cheap to find out."""
+    members = {name for (name,) in cursor.execute(_MEMBERS_OF_BLOCK).fetchall()}
+    unknown = sorted(members - set(_EVENTS.columns))
+    if not unknown:
+        return events
+    found = cursor.execute(_EXTRA_OF_BLOCK, {"unknown": unknown}).to_arrow_table()
+    position = pc.index_in(events.column("_row_number"), found.column("row_number"))
+    return events.append_column("_extra", found.column("extra").take(position))
+
+
+def _without_broken_text(block: bytes, first: int, parsed: _Parsed) -> bytes:
+    """The block with an empty line for each line that is not UTF-8."""
+    try:
+        block.decode("utf-8")
+        return block
+    except UnicodeDecodeError:
+        lines = block.split(b"\n")
+    for position, line in enumerate(lines):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            reason = f"not UTF-8 text at byte {error.start + 1}"
+            parsed.refuse(first + position, line.decode("utf-8", "replace"), reason)
+            lines[position] = b""
+    return b"\n".join(lines)
+
+
+def _second_look(lines: pa.StringArray, first: int, numbers: Sequence[int], parsed: _Parsed) -> None:
+    """What the fast path passed over is read one by one: an event after all, a blank line, or broken."""
+    rows: list[dict[str, str | None]] = []
+    found: list[int] = []
+    for number in numbers:
+        line = lines[number - first].as_py()
+        if not line.strip():
+            continue
+        try:
+            rows.append(json_rows.whole_row(line, _EVENTS.columns))
+            found.append(number)
+        except (ValueError, RecursionError) as error:
+            parsed.refuse(number, line, f"not a JSON object: {error}")
+    if rows:
+        table = text_table(_EVENTS, rows).append_column("_row_number", pa.array(found, pa.int64()))
+        parsed.tables.append(table)
 
 
 def _line_array(block: bytes) -> pa.StringArray:
@@ -182,13 +190,41 @@ def _line_array(block: bytes) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(block))
 
 
+def _parsed_blocks(lines: _Lines) -> Iterator[_Parsed]:
+    """Every block in the file's order, parsed by a few threads ahead of the one that writes."""
+    waiting: deque[Future[_Parsed]] = deque()
+    # One thread a block: DuckDB's own threads would not share the work of turning results into Arrow.
+    with duckdb.connect(config={"threads": 1}) as database, ThreadPoolExecutor(_PARSERS) as pool:
+        for first, block in lines.blocks():
+            waiting.append(pool.submit(_parse, database, block, first))
+            if len(waiting) > _PARSERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def _rows(file: LandedFile) -> Iterator[pa.Table]:
-    lines, reader = _Lines(file.path), _Reader()
-    for block in lines.blocks():
-        yield from reader.events(block)
-    for broken in reader.end(lines.torn):
-        yield dlt.mark.with_table_name(broken, _BROKEN.name)
+    lines = _Lines(file.path)
+    broken: list[tuple[int, str, str]] = []
+    for parsed in _parsed_blocks(lines):
+        yield from parsed.tables
+        broken += parsed.broken
+    if lines.torn:
+        broken = _mark_torn(sorted(broken), lines)
+    if broken:
+        numbers, texts, reasons = zip(*sorted(broken), strict=True)
+        columns = {"line": pa.array(texts, TEXT), "reason": pa.array(reasons, TEXT)}
+        table = pa.table({**columns, "_row_number": pa.array(numbers, pa.int64())})
+        yield dlt.mark.with_table_name(table, _BROKEN.name)
     file.check_unchanged()
+
+
+def _mark_torn(broken: list[tuple[int, str, str]], lines: _Lines) -> list[tuple[int, str, str]]:
+    """A cut-off file ends in a broken line, also where the cut falls between two lines."""
+    reason = f"the gzip file is cut off or damaged here: {lines.torn}"
+    if broken and broken[-1][0] == lines.count:
+        return [*broken[:-1], (*broken[-1][:2], reason)]
+    return [*broken, (lines.count + 1, "", reason)]
 
 
 @dlt.source(schema=text_schema("events"))

@@ -38,6 +38,12 @@ from ingestion.source import (
 
 _BATCH_ROWS = 20_000
 _CONNECT_SECONDS = 10
+# A snapshot for all tables: a receipt sold while lines are read does not arrive without them.
+_SNAPSHOT: Mapping[str, Any] = {
+    "isolation_level": "REPEATABLE READ",
+    "connect_args": {"connect_timeout": _CONNECT_SECONDS},
+}
+_OPTIONS = dict.fromkeys(("postgresql", "mysql", "mariadb"), _SNAPSHOT)
 
 _TABLES = (
     RawTable(
@@ -92,8 +98,7 @@ def _engine(database_url: str) -> sa.Engine:
         ) from error
     if url.get_backend_name() != "sqlite":
         try:
-            # A snapshot for all tables: a receipt sold while lines are read does not arrive without them.
-            return sa.create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+            return sa.create_engine(url, poolclass=NullPool, **_OPTIONS.get(url.get_backend_name(), {}))
         except (NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(
                 f"SOURCES__POS__DATABASE_URL asks for the driver {url.drivername!r}, which is not installed. "
