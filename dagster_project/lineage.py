@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,24 @@ import duckdb
 from dagster_project.keys import asset_key
 
 Columns = dict[str, dict[str, dict[str, str]]]
-Lineage = dict[str, list[tuple[str, str, str]]]
+Leaf = tuple[str, str, str]
+Lineage = dict[str, list[Leaf]]
 
 # int_identity__clusters: every column comes out of the resolution over all records and assertions.
 _RESOLVED = [
     ("intermediate", "int_identity__records", "record_key"),
     ("intermediate", "int_identity__assertions", "value"),
 ]
+_ATTRIBUTES = ("full_name", "email", "phone", "gender", "city", "country", "member_level", "birth_date")
 BY_HAND: dict[str, Lineage] = {
+    # Columns become rows here, which the reader of SQL does not follow.
+    "int_customers__attributes": {
+        "customer_id": [("intermediate", "int_identity__members", "customer_id")],
+        "attribute": [],
+        "value": [("intermediate", "int_identity__records", name) for name in _ATTRIBUTES],
+        "source_system": [("intermediate", "int_identity__records", "source_system")],
+        "record_key": [("intermediate", "int_identity__records", "record_key")],
+    },
     "int_identity__clusters": {
         name: list(_RESOLVED)
         for name in ("record_key", "customer_id", "anchor_record_key", "match_rule", "match_confidence", "is_anonymous")
@@ -37,6 +48,8 @@ def of_models(
     manifest: Mapping[str, Any], compiled: Path, warehouse: duckdb.DuckDBPyConnection, cache: Path
 ) -> dict[str, Lineage]:
     """For each model, by unique id: column → (schema, table, column) of the parents that it is made from."""
+    # It names on the terminal what it cannot follow; an empty list of parents says the same in the graph.
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     columns = _columns(warehouse)
     known: dict[str, Any] = json.loads(cache.read_text()) if cache.exists() else {}
     fresh: dict[str, Any] = {}
@@ -89,31 +102,85 @@ def _columns(warehouse: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def _trace(sql: str, shape: Mapping[str, Mapping[str, str]], own_name: str) -> Lineage:
-    from sqlglot import MappingSchema, exp, parse_one
-    from sqlglot.lineage import lineage
-    from sqlglot.optimizer import build_scope, qualify
+    from sqlglot import MappingSchema, parse_one
+    from sqlglot.errors import SqlglotError
+    from sqlglot.optimizer import build_scope
+    from sqlglot.optimizer.qualify import qualify
 
     schema = MappingSchema(dialect="duckdb")
     for relation, columns in shape.items():
         if columns:
             schema.add_table(relation, dict(columns), dialect="duckdb")
-    query = qualify.qualify(
-        parse_one(sql, dialect="duckdb"),
-        schema=schema,
-        dialect="duckdb",
-        validate_qualify_columns=False,
-        identify=False,
-    )
-    scope = build_scope(query)
-    traced: Lineage = {}
-    if not isinstance(query, exp.Query) or scope is None:
-        return traced
-    for column in query.named_selects:
-        leaves = set()
-        for step in lineage(column, query, scope=scope, schema=schema, dialect="duckdb", copy=False).walk():
-            source = step.source.find(exp.Table) if isinstance(step.source, exp.Table) else None
-            if step.downstream or source is None or source.name == own_name:
-                continue
-            leaves.add((source.db, source.name, step.name.rpartition(".")[2].strip('"')))
-        traced[column] = sorted(leaves)
-    return traced
+    try:
+        query = qualify(
+            parse_one(sql, dialect="duckdb"),
+            schema=schema,
+            dialect="duckdb",
+            validate_qualify_columns=False,
+            quote_identifiers=False,
+        )
+        scope = build_scope(query)
+    except SqlglotError as problem:
+        logging.getLogger(__name__).warning("no column lineage for %s: %s", own_name, problem)
+        return {}
+    if scope is None:
+        return {}
+    tracer = _Tracer(own_name)
+    return {column: sorted(tracer.leaves(scope, column)) for column in query.named_selects}
+
+
+class _Tracer:
+    """Follows a column through the scopes of one query down to the tables it is read from."""
+
+    def __init__(self, own_name: str) -> None:
+        self._own_name = own_name
+        self._known: dict[tuple[int, str], set[Leaf]] = {}
+
+    def leaves(self, scope: Any, column: str) -> set[Leaf]:
+        """The (schema, table, column) that a column of a scope's result is made from."""
+        key = (id(scope), column)
+        if key not in self._known:
+            self._known[key] = set()
+            self._known[key] = self._of_result(scope, column)
+        return self._known[key]
+
+    def _of_result(self, scope: Any, column: str) -> set[Leaf]:
+        from sqlglot import exp
+
+        if scope.union_scopes:
+            position = _position(scope.expression.named_selects, column)
+            found = set()
+            for branch in scope.union_scopes:
+                names = branch.expression.named_selects
+                name = column if scope.expression.args.get("by_name") or position is None else names[position]
+                found |= self.leaves(branch, name)
+            return found
+        if not isinstance(scope.expression, exp.Select):
+            return self._of_columns(scope, scope.expression.find_all(exp.Column))
+        chosen = [item for item in scope.expression.selects if item.alias_or_name == column]
+        return self._of_columns(scope, (used for item in chosen for used in item.find_all(exp.Column)))
+
+    def _of_columns(self, scope: Any, columns: Iterable[Any]) -> set[Leaf]:
+        from sqlglot import exp
+
+        found = set()
+        for column in columns:
+            source = _source(scope, column.table)
+            if isinstance(source, exp.Table):
+                if source.name != self._own_name:
+                    found.add((source.db, source.name, column.name))
+            elif source is not None:
+                found |= self.leaves(source, column.name)
+        return found
+
+
+def _position(names: list[str], column: str) -> int | None:
+    return names.index(column) if column in names else None
+
+
+def _source(scope: Any, alias: str) -> Any:
+    """What an alias stands for, here, in a subquery of this scope, or around it."""
+    for place in (scope, *scope.subquery_scopes, scope.parent):
+        if place is not None and alias in place.sources:
+            return place.sources[alias]
+    return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,10 +20,10 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_project.config import PROJECT, ConfigurationError, House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
-from dagster_project.warehouse import assemble_seeds
 
 OWNER = "team:data"
 DBT = PROJECT / "dbt"
+_LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
 EXECUTABLE = Path(sys.executable).parent / "omnihouse-dbt"
 
 
@@ -30,7 +31,7 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
     """The variables that the dbt project reads; the home's key only for a run that computes ids."""
     variables = {
         "OMNIHOUSE_WAREHOUSE": str(house.warehouse),
-        "OMNIHOUSE_SEEDS": str(house.dbt_work / "seeds"),
+        "OMNIHOUSE_SEEDS": "seeds",
         "OMNIHOUSE_CURRENCY": house.currency,
         "OMNIHOUSE_TIMEZONE": house.timezone,
         "OMNIHOUSE_MEMORY": house.memory_limit,
@@ -43,6 +44,36 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
     return variables
 
 
+def folder(house: House) -> Path:
+    """The project directory that dbt is given for this home."""
+    return house.dbt_work / "project"
+
+
+def assemble(house: House) -> Path:
+    """Lay out the home's project: the shipped models by link, and beside them the rules; returns the rules' folder.
+
+    The shipped rules and lookups are copied, the company's own in their place. They have to lie inside the project: dbt
+    writes what it ran for a seed to the target folder joined with the seed's path, and an absolute path would
+    make it overwrite the seed itself.
+    """
+    place = folder(house)
+    place.mkdir(parents=True, exist_ok=True)
+    for name in _LINKED:
+        link = place / name
+        if not link.is_symlink() or link.readlink() != DBT / name:
+            link.unlink(missing_ok=True)
+            link.symlink_to(DBT / name)
+    fresh = place / "seeds.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for shipped in sorted((PROJECT / "seeds").iterdir()):
+        own = house.rules / shipped.name
+        shutil.copyfile(own if own.exists() and shipped.suffix == ".csv" else shipped, fresh / shipped.name)
+    seeds = place / "seeds"
+    shutil.rmtree(seeds, ignore_errors=True)
+    return fresh.replace(seeds)
+
+
 def target(house: House) -> Path:
     """Where dbt keeps its artefacts."""
     return house.dbt_work / "target"
@@ -50,7 +81,7 @@ def target(house: House) -> Path:
 
 def manifest(house: House) -> Path:
     """The manifest of the project as it is now; parsed by dbt when something changed."""
-    seeds = assemble_seeds(house)
+    seeds = assemble(house)
     digest = hashlib.sha256(repr(sorted(environment(house).items())).encode())
     sources = [file for file in DBT.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".md") and file.is_file()]
     for file in sorted(sources) + sorted(seeds.iterdir()):
@@ -58,17 +89,9 @@ def manifest(house: House) -> Path:
     stamp = target(house) / "manifest.stamp"
     if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
         parsed = subprocess.run(
-            [
-                str(EXECUTABLE),
-                "--quiet",
-                "--no-use-colors",
-                "parse",
-                "--project-dir",
-                str(DBT),
-                "--profiles-dir",
-                str(DBT),
-            ],
+            [str(EXECUTABLE), "--quiet", "--no-use-colors", "parse"],
             env={**os.environ, **environment(house)},
+            cwd=folder(house),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -85,12 +108,13 @@ def manifest(house: House) -> Path:
 
 def dbt_project(house: House) -> DbtProject:
     """The project with this home's target folder."""
-    return DbtProject(project_dir=DBT, profiles_dir=DBT, target_path=target(house))
+    return DbtProject(project_dir=folder(house), profiles_dir=folder(house), target_path=target(house))
 
 
-def dbt_cli() -> DbtCliResource:
+def dbt_cli(house: House) -> DbtCliResource:
     """The dbt command beside this interpreter."""
-    return DbtCliResource(project_dir=str(DBT), profiles_dir=str(DBT), dbt_executable=str(EXECUTABLE))
+    place = str(folder(house))
+    return DbtCliResource(project_dir=place, profiles_dir=place, dbt_executable=str(EXECUTABLE))
 
 
 class Translator(DagsterDbtTranslator):

@@ -7,7 +7,6 @@ not have: it cannot be read, the models, rules or reporting settings changed, or
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -41,20 +40,6 @@ def connect(house: House, file: Path | None = None, read_only: bool = False) -> 
         yield connection
     finally:
         connection.close()
-
-
-def assemble_seeds(house: House) -> Path:
-    """Copy the shipped rules and lookups, the company's own in their place, into the folder that dbt reads."""
-    folder = house.dbt_work / "seeds"
-    fresh = house.dbt_work / "seeds.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for shipped in sorted((PROJECT / "seeds").iterdir()):
-        own = house.rules / shipped.name
-        shutil.copyfile(own if own.exists() and shipped.suffix == ".csv" else shipped, fresh / shipped.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.replace(folder)
-    return folder
 
 
 def fingerprint(house: House, seeds: Path) -> str:

@@ -25,7 +25,7 @@ from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
 from dagster_project.keys import asset_key
 from dagster_project.night import Night, StepFailed, StepRecord
-from dagster_project.warehouse import assemble_seeds, carry_on, connect, discard, fingerprint, write_run_inputs
+from dagster_project.warehouse import carry_on, connect, discard, fingerprint, write_run_inputs
 from expectations import Result, suite_names
 from ingestion import Delivery, IngestionError, Ledger, LoadReport, Source
 
@@ -282,7 +282,7 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
         admitted = [line for line in lines if line["admitted"]]
         if night.mode == "rebuild":
             discard(house)
-        reason = carry_on(house, fingerprint(house, assemble_seeds(house)), {line["load_id"] for line in admitted})
+        reason = carry_on(house, fingerprint(house, project.assemble(house)), {line["load_id"] for line in admitted})
         if reason:
             step.detail = f"the warehouse is built from the lake: {'asked for' if night.mode == 'rebuild' else reason}"
         rows: dict[dg.AssetKey, int] = {}

@@ -34,7 +34,7 @@ def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDef
         night: Night = context.resources.night
         manifest = json.loads(manifest_path.read_text())
         os.environ.update(project.environment(house, with_key=True))
-        invocation = project.dbt_cli().cli(
+        invocation = project.dbt_cli(house).cli(
             ["build", "--exclude-resource-type", "unit_test"],
             manifest=manifest,
             dagster_dbt_translator=translator,
