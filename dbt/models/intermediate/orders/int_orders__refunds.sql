@@ -91,7 +91,8 @@ rated as (
             else daily_rates.rate
         end as fx_rate,
         headers.due_amount,
-        coalesce(headers.is_test, false) as is_test,
+        -- A till that gives money back for a test order of the shop has paid real money.
+        coalesce(headers.is_test and headers.source_system = reductions.source_system, false) as is_test,
         {{ reporting_minor_unit() }} as minor_unit,
         case when reductions.status = 'counted' then 1 else 0 end as counts
     from reductions
