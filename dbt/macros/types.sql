@@ -42,6 +42,10 @@
     try_cast({{ column }} as timestamp with time zone)
 {%- endmacro %}
 
+{% macro plus_minutes(time, minutes) -%}
+    {{ time }} + to_minutes({{ minutes }})
+{%- endmacro %}
+
 {# A value that is there but could not be read. #}
 {% macro is_unreadable(raw_column, typed_column) -%}
     ({{ to_text(raw_column) }} is not null and {{ typed_column }} is null)

@@ -16,7 +16,7 @@
         {%- if columns | length == 1 -%}
         cast({{ prefix }}{{ column }} as varchar)
         {%- else -%}
-        replace(cast({{ prefix }}{{ column }} as varchar), '|', '\\|'){{ " || '|' || " if not loop.last }}
+        replace(cast({{ prefix }}{{ column }} as varchar), '|', '\|'){{ " || '|' || " if not loop.last }}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}

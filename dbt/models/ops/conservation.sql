@@ -6,6 +6,7 @@
     'events': ['events', 'broken_lines'],
     'exports': ['ad_performance', 'fx_rates', 'broken_lines'],
 } %}
+{%- set from_here = {'products': 'product_versions', 'broken_lines': 'lines_never_staged'} %}
 
 with raw_counts as (
     {%- for area, entities in tables.items() %}
@@ -23,6 +24,20 @@ with raw_counts as (
     {%- endfor %}
 ),
 
+-- A product is staged as its variants, which share its versions.
+product_versions as (
+    select
+        product_id,
+        max(_versions_seen) as _versions_seen
+    from {{ ref('stg_shopify__products') }}
+    group by product_id
+),
+
+lines_never_staged as (
+    select cast(1 as bigint) as _versions_seen
+    where false
+),
+
 staged_counts as (
     {%- for area, entities in tables.items() %}
     {%- set last_source = loop.last %}
@@ -30,24 +45,13 @@ staged_counts as (
     select
         'raw_{{ area }}' as raw_schema,
         '{{ entity }}' as raw_table,
-        {%- if entity == 'broken_lines' %}
-        0 as rows_staged,
-        0 as rows_superseded
-        {%- elif entity == 'products' %}
-        count(*) as rows_staged,
-        coalesce(sum(versions_seen - 1), 0) as rows_superseded
-    from (
-        select
-            product_id,
-            max(_versions_seen) as versions_seen
-        from {{ ref('stg_shopify__products') }}
-        group by product_id
-    ) as products
-        {%- else %}
         count(*) as rows_staged,
         coalesce(sum(_versions_seen - 1), 0) as rows_superseded
+    {%- if entity in from_here %}
+    from {{ from_here[entity] }}
+    {%- else %}
     from {{ ref('stg_' ~ area ~ '__' ~ entity) }}
-        {%- endif %}
+    {%- endif %}
     {%- if not (last_source and loop.last) %}
     union all
     {%- endif %}
@@ -87,13 +91,13 @@ landed_counts as (
     from {{ source('ops', 'loads') }}
     where
         admitted
-        {%- if area != 'exports' %}
+        {%- if area == 'exports' %}
+        and source_system not in ('shopify', 'zendesk', 'pos', 'events')
+        {%- else %}
         and source_system = '{{ area }}'
         {%- endif %}
         {%- if entity != 'broken_lines' %}
         and source_table = '{{ entity }}'
-        {%- elif area == 'exports' %}
-        and source_table in ('{{ entities | reject("equalto", "broken_lines") | join("', '") }}')
         {%- endif %}
     {%- if not (last_source and loop.last) %}
     union all

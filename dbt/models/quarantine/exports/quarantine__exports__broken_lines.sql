@@ -2,7 +2,9 @@
 {{ config(unique_key=['load_id', 'row_number'], meta={'loads': ['*.ad_performance', '*.fx_rates']}) }}
 
 with broken_lines as (
-    select * from {{ source('raw_exports', 'broken_lines') }} where {{ in_pending_loads() }}
+    select *
+    from {{ source('raw_exports', 'broken_lines') }}
+    where {{ in_pending_loads() }}
 ),
 
 loads as (

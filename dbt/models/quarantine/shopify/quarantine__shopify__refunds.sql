@@ -5,7 +5,9 @@
 ) }}
 
 with orders as (
-    select * from {{ ref('stg_shopify__orders') }} where {{ is_changed() }}
+    select *
+    from {{ ref('stg_shopify__orders') }}
+    where {{ is_changed() }}
 ),
 
 refunds as (

@@ -29,7 +29,8 @@ judged as (
         case
             when typed.source_system is null then 'key_missing'
             when typed.date is null then 'date_not_a_date'
-            when not {{ is_currency('typed.base_currency') }} or not {{ is_currency('typed.quote_currency') }} then 'currency_unknown'
+            when not {{ is_currency('typed.base_currency') }} or not {{ is_currency('typed.quote_currency') }}
+                then 'currency_unknown'
             when typed.rate is null then 'rate_not_a_number'
             when typed.rate <= 0 then 'rate_not_positive'
         end as _broken_rule,

@@ -1,5 +1,10 @@
 -- Grain: one row per platform, account, campaign, ad group, ad and day, as last reported.
-{{ config(materialized='incremental', unique_key=['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], meta={'loads': ['*.ad_performance']}) }}
+{{ config(
+    materialized='incremental',
+    unique_key=['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'],
+    meta={'loads': ['*.ad_performance']},
+) }}
+{%- set key = ['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'] %}
 {%- set columns = [
     'source_system', 'account', 'campaign', 'ad_group', 'ad', 'date', 'currency', 'timezone', 'impressions',
     'clicks', 'cost', 'conversions',
@@ -10,7 +15,7 @@ with rows_to_judge as (
 ),
 
 newest_versions as (
-    {{ newest_versions('rows_to_judge', ref('base_exports__ad_performance'), ['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], columns) }}
+    {{ newest_versions('rows_to_judge', ref('base_exports__ad_performance'), key, columns) }}
 )
 
 select * from newest_versions

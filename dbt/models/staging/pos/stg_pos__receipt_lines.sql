@@ -1,20 +1,24 @@
 -- Grain: one row per receipt line, in its newest good version.
-{{ config(materialized='incremental', unique_key=['receipt_id', 'line_number'], meta={'loads': ['pos.receipts', 'pos.receipt_lines']}) }}
+{{ config(
+    materialized='incremental',
+    unique_key=['receipt_id', 'line_number'],
+    meta={'loads': ['pos.receipts', 'pos.receipt_lines']},
+) }}
 {%- set columns = [
     'receipt_id', 'line_number', 'sku', 'product_name', 'category', 'quantity', 'unit_price', 'discount_amount',
     'tax_amount', 'updated_at',
 ] %}
 
 with rows_to_judge as (
-    {{ rows_to_judge(ref('base_pos__receipt_lines'), columns, rechecked_rule='receipt_not_staged') }}
+    {{ rows_to_judge(ref('base_pos__receipt_lines'), columns, 'receipt_not_staged') }}
 ),
 
 receipts as (
     select * from {{ ref('stg_pos__receipts') }}
 ),
 
--- A line waits until its receipt is staged, and as long as a newer version of the receipt is in quarantine, so that staged
--- lines always belong to a staged receipt.
+-- A line waits until its receipt is staged, and as long as a newer version of the receipt is in quarantine, so that
+-- staged lines always belong to a staged receipt.
 judged as (
     select
         {% for column in columns %}rows_to_judge.{{ column }},

@@ -33,7 +33,7 @@ line_versions as (
             order by version_at desc, _load_id desc, _row_number desc
         ) as recency
     from {{ ref('base_pos__receipt_lines') }}
-    where _row_key is not null and receipt_id in (select receipt_id from rows_to_judge)
+    where _row_key is not null and receipt_id in (select judged_rows.receipt_id from rows_to_judge as judged_rows)
 ),
 
 -- A till rounds each line, not the sum: goods sold by weight end in a fraction of the minor unit.

@@ -23,72 +23,93 @@ parsed as (
 
 typed as (
     select
-        {{ to_text('id') }} as order_id,
-        {{ to_text('name') }} as order_name,
-        {{ json_text('customer_json', '$.id') }} as customer_id_shopify,
-        coalesce({{ to_text('email') }}, {{ json_text('customer_json', '$.email') }}) as email,
+        {{ to_text('parsed.id') }} as order_id,
+        {{ to_text('parsed.name') }} as order_name,
+        {{ json_text('parsed.customer_json', '$.id') }} as customer_id_shopify,
         coalesce(
-            {{ to_text('phone') }},
-            {{ json_text('customer_json', '$.phone') }},
-            {{ json_text('billing_json', '$.phone') }}
+            {{ to_text('parsed.email') }},
+            {{ json_text('parsed.customer_json', '$.email') }}
+        ) as email,
+        coalesce(
+            {{ to_text('parsed.phone') }},
+            {{ json_text('parsed.customer_json', '$.phone') }},
+            {{ json_text('parsed.billing_json', '$.phone') }}
         ) as phone,
-        coalesce({{ to_time('processed_at') }}, {{ to_time('created_at') }}) as ordered_at,
-        {{ to_time('created_at') }} as created_at,
-        {{ to_time('updated_at') }} as updated_at,
-        {{ to_time('cancelled_at') }} as cancelled_at,
-        {{ to_text('cancel_reason') }} as cancel_reason,
-        {{ to_time('closed_at') }} as closed_at,
-        {{ to_text('currency') }} as currency,
-        {{ to_text('financial_status') }} as financial_status,
-        {{ to_text('fulfillment_status') }} as fulfillment_status,
-        coalesce({{ to_boolean('test') }}, false) as is_test,
-        coalesce({{ to_boolean('taxes_included') }}, false) as taxes_included,
-        {{ json_sum_of_products('lines_json', 'price', 'quantity') }} as line_items_amount,
-        {{ json_sum('lines_json', '$[*].discount_allocations[*].amount') }} as discount_amount,
-        coalesce({{ to_money('total_tax') }}, 0) as tax_amount,
-        {{ json_sum('lines_json', '$[*].tax_lines[*].price') }} as line_tax_amount,
-        {{ shopify_shipping_amount('shipping_json') }} as shipping_amount,
-        {{ json_sum('shipping_json', '$[*].tax_lines[*].price') }} as shipping_tax_amount,
-        coalesce({{ to_money('total_tip_received') }}, 0) as tip_amount,
-        coalesce({{ to_money(json_text('extra_json', '$.original_total_duties_set.shop_money.amount')) }}, 0)
-        + coalesce({{ to_money(json_text('extra_json', '$.original_total_additional_fees_set.shop_money.amount')) }}, 0)
-            as duties_amount,
-        {{ to_money('total_price') }} as total_amount,
-        {{ to_text('source_name') }} as source_name,
-        {{ to_text('landing_site') }} as landing_site,
-        {{ to_text('referring_site') }} as referring_site,
-        {{ json_text('gateways_json', '$[0]') }} as payment_gateway,
-        {{ to_text('location_id') }} as location_id,
-        coalesce({{ json_text('customer_json', '$.first_name') }}, {{ json_text('billing_json', '$.first_name') }})
-            as buyer_given_name,
-        coalesce({{ json_text('customer_json', '$.last_name') }}, {{ json_text('billing_json', '$.last_name') }})
-            as buyer_family_name,
-        {{ json_text('billing_json', '$.name') }} as billing_name,
-        coalesce({{ json_text('billing_json', '$.city') }}, {{ json_text('customer_json', '$.default_address.city') }})
-            as city,
         coalesce(
-            {{ json_text('billing_json', '$.province') }}, {{ json_text('customer_json', '$.default_address.province') }}
+            {{ to_time('parsed.processed_at') }},
+            {{ to_time('parsed.created_at') }}
+        ) as ordered_at,
+        {{ to_time('parsed.created_at') }} as created_at,
+        {{ to_time('parsed.updated_at') }} as updated_at,
+        {{ to_time('parsed.cancelled_at') }} as cancelled_at,
+        {{ to_text('parsed.cancel_reason') }} as cancel_reason,
+        {{ to_time('parsed.closed_at') }} as closed_at,
+        {{ to_text('parsed.currency') }} as currency,
+        {{ to_text('parsed.financial_status') }} as financial_status,
+        {{ to_text('parsed.fulfillment_status') }} as fulfillment_status,
+        coalesce({{ to_boolean('parsed.test') }}, false) as is_test,
+        coalesce({{ to_boolean('parsed.taxes_included') }}, false) as taxes_included,
+        {{ json_sum_of_products('parsed.lines_json', 'price', 'quantity') }} as line_items_amount,
+        {{ json_sum('parsed.lines_json', '$[*].discount_allocations[*].amount') }} as discount_amount,
+        coalesce({{ to_money('parsed.total_tax') }}, 0) as tax_amount,
+        {{ json_sum('parsed.lines_json', '$[*].tax_lines[*].price') }} as line_tax_amount,
+        {{ shopify_shipping_amount('parsed.shipping_json') }} as shipping_amount,
+        {{ json_sum('parsed.shipping_json', '$[*].tax_lines[*].price') }} as shipping_tax_amount,
+        coalesce({{ to_money('parsed.total_tip_received') }}, 0) as tip_amount,
+        coalesce(
+            {{ to_money(json_text('parsed.extra_json', '$.original_total_duties_set.shop_money.amount')) }}, 0
+        )
+        + coalesce(
+            {{ to_money(json_text('parsed.extra_json', '$.original_total_additional_fees_set.shop_money.amount')) }},
+            0
+        ) as duties_amount,
+        {{ to_money('parsed.total_price') }} as total_amount,
+        {{ to_text('parsed.source_name') }} as source_name,
+        {{ to_text('parsed.landing_site') }} as landing_site,
+        {{ to_text('parsed.referring_site') }} as referring_site,
+        {{ json_text('parsed.gateways_json', '$[0]') }} as payment_gateway,
+        {{ to_text('parsed.location_id') }} as location_id,
+        coalesce(
+            {{ json_text('parsed.customer_json', '$.first_name') }},
+            {{ json_text('parsed.billing_json', '$.first_name') }}
+        ) as buyer_given_name,
+        coalesce(
+            {{ json_text('parsed.customer_json', '$.last_name') }},
+            {{ json_text('parsed.billing_json', '$.last_name') }}
+        ) as buyer_family_name,
+        {{ json_text('parsed.billing_json', '$.name') }} as billing_name,
+        coalesce(
+            {{ json_text('parsed.billing_json', '$.city') }},
+            {{ json_text('parsed.customer_json', '$.default_address.city') }}
+        ) as city,
+        coalesce(
+            {{ json_text('parsed.billing_json', '$.province') }},
+            {{ json_text('parsed.customer_json', '$.default_address.province') }}
         ) as province,
         coalesce(
-            {{ json_text('billing_json', '$.country') }}, {{ json_text('customer_json', '$.default_address.country') }}
+            {{ json_text('parsed.billing_json', '$.country') }},
+            {{ json_text('parsed.customer_json', '$.default_address.country') }}
         ) as country,
-        coalesce({{ json_text('billing_json', '$.zip') }}, {{ json_text('customer_json', '$.default_address.zip') }})
-            as postcode,
         coalesce(
-            {{ json_text('billing_json', '$.address1') }}, {{ json_text('customer_json', '$.default_address.address1') }}
+            {{ json_text('parsed.billing_json', '$.zip') }},
+            {{ json_text('parsed.customer_json', '$.default_address.zip') }}
+        ) as postcode,
+        coalesce(
+            {{ json_text('parsed.billing_json', '$.address1') }},
+            {{ json_text('parsed.customer_json', '$.default_address.address1') }}
         ) as street,
-        lines_json,
-        refunds_json,
-        {{ json_list_length('lines_json') }} as lines_count,
-        created_at as created_at_text,
-        processed_at as processed_at_text,
-        cancelled_at as cancelled_at_text,
-        total_tax as total_tax_text,
-        total_tip_received as tip_text,
-        _raw_row,
-        _file_name,
-        _row_number,
-        _load_id
+        parsed.lines_json,
+        parsed.refunds_json,
+        {{ json_list_length('parsed.lines_json') }} as lines_count,
+        parsed.created_at as created_at_text,
+        parsed.processed_at as processed_at_text,
+        parsed.cancelled_at as cancelled_at_text,
+        parsed.total_tax as total_tax_text,
+        parsed.total_tip_received as tip_text,
+        parsed._raw_row,
+        parsed._file_name,
+        parsed._row_number,
+        parsed._load_id
     from parsed
 ),
 

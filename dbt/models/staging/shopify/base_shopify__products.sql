@@ -9,7 +9,10 @@ loads as (
 
 parsed as (
     select
-        {{ to_json_text('raw_rows.variants') }} as variants_json,
+        case
+            when {{ json_list_length(to_json_text('raw_rows.variants')) }} > 0 then raw_rows.variants
+            else '[{}]'
+        end as variants_json,
         raw_rows.*,
         {{ json_row('raw_rows') }} as _raw_row
     from raw_rows
@@ -32,7 +35,7 @@ typed as (
         parsed._row_number,
         parsed._load_id
     from parsed,
-        {{ json_items("case when " ~ json_list_length('parsed.variants_json') ~ " > 0 then parsed.variants_json else '[{}]' end", 'variants') }}
+        {{ json_items('parsed.variants_json', 'variants') }}
 ),
 
 judged as (

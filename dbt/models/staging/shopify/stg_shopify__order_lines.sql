@@ -7,11 +7,15 @@
 ) }}
 
 with orders as (
-    select * from {{ ref('stg_shopify__orders') }} where {{ is_changed() }}
+    select *
+    from {{ ref('stg_shopify__orders') }}
+    where {{ is_changed() }}
 ),
 
 order_versions as (
-    select * from {{ ref('base_shopify__orders') }} where {{ in_loads_of_changed(ref('stg_shopify__orders')) }}
+    select *
+    from {{ ref('base_shopify__orders') }}
+    where {{ in_loads_of_changed(ref('stg_shopify__orders')) }}
 ),
 
 lines as (

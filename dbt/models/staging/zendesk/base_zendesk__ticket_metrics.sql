@@ -19,7 +19,8 @@ parsed as (
 typed as (
     select
         {{ to_text('ticket_id') }} as ticket_id,
-        {{ dbt.dateadd('minute', to_integer(json_text('reply_json', '$.calendar')), to_time('created_at')) }} as first_replied_at,
+        {{ plus_minutes(to_time('created_at'), to_integer(json_text('reply_json', '$.calendar'))) }}
+            as first_replied_at,
         {{ to_time('solved_at') }} as solved_at,
         coalesce({{ to_integer('reopens') }}, 0) as reopens,
         coalesce({{ to_integer('replies') }}, 0) as replies,
