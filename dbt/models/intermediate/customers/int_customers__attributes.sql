@@ -1,5 +1,6 @@
 -- Grain: one row per customer and attribute: the value that survives (source trust, then newest, then record key).
 {{ config(materialized='table') }}
+{%- set attributes = ['full_name', 'email', 'phone', 'gender', 'city', 'country', 'member_level', 'birth_date'] %}
 
 with members as (
 
@@ -25,29 +26,42 @@ source_trust as (
 
 ),
 
+cleaned as (
+
+    select
+        record_key,
+        source_system,
+        updated_at,
+        nullif(trim(full_name), '') as full_name,
+        nullif(trim(lower(email)), '') as email,
+        nullif(trim(phone), '') as phone,
+        case
+            when lower(trim(gender)) in ('f', 'female', 'w', 'woman', 'weiblich', '女') then 'female'
+            when lower(trim(gender)) in ('m', 'male', 'man', 'männlich', '男') then 'male'
+            else nullif(lower(trim(gender)), '')
+        end as gender,
+        nullif(trim(city), '') as city,
+        nullif(trim(country), '') as country,
+        nullif(trim(member_level), '') as member_level,
+        cast(birth_date as varchar) as birth_date
+    from records
+
+),
+
 stated as (
 
-    unpivot (
-        select
-            record_key,
-            source_system,
-            updated_at,
-            nullif(trim(full_name), '') as full_name,
-            nullif(trim(lower(email)), '') as email,
-            nullif(trim(phone), '') as phone,
-            case
-                when lower(trim(gender)) in ('f', 'female', 'w', 'woman', 'weiblich', '女') then 'female'
-                when lower(trim(gender)) in ('m', 'male', 'man', 'männlich', '男') then 'male'
-                else nullif(lower(trim(gender)), '')
-            end as gender,
-            nullif(trim(city), '') as city,
-            nullif(trim(country), '') as country,
-            nullif(trim(member_level), '') as member_level,
-            cast(birth_date as varchar) as birth_date
-        from records
-    )
-    on full_name, email, phone, gender, city, country, member_level, birth_date
-    into name attribute value value
+    {% for attribute in attributes -%}
+    select
+        record_key,
+        source_system,
+        '{{ attribute }}' as attribute,
+        {{ attribute }} as value,
+        updated_at
+    from cleaned
+    where {{ attribute }} is not null
+    {% if not loop.last %}union all
+    {% endif %}
+    {%- endfor %}
 
 ),
 

@@ -5,13 +5,15 @@ Here: the hand-over between the warehouse and the `identity` package. Not here: 
 """
 
 import os
+from typing import Any
 
 import pyarrow as pa
 
 import identity
 
 
-def model(dbt, session):
+def model(dbt: Any, session: Any) -> pa.Table:
+    """The resolution's three tables, one below the other."""
     dbt.config(materialized="table")
     records = dbt.ref("int_identity__records")
     assertions = dbt.ref("int_identity__assertions")
