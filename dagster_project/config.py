@@ -193,9 +193,9 @@ class House:
                 f"{self.home} cannot be written ({problem.strerror}: {problem.filename}). "
                 "Set OMNIHOUSE_HOME to a folder that this user may write."
             ) from problem
-        config = self.dagster / "dagster.yaml"
-        if not config.exists():
-            config.write_text(_DAGSTER_YAML)
+        config, wanted = self.dagster / "dagster.yaml", _DAGSTER_YAML.format(history=json.dumps(str(self.dagster)))
+        if not config.exists() or config.read_text() != wanted:
+            config.write_text(wanted)
 
     def settle(self, demo: bool) -> None:
         """Create the home's folders and write down what kind of home it is."""
@@ -233,7 +233,7 @@ class House:
 
 
 _DAGSTER_YAML = """\
-# Written once by Omnihouse; edit freely.
+# Written by Omnihouse at each start.
 telemetry:
   enabled: false
 run_monitoring:
@@ -242,6 +242,11 @@ run_monitoring:
 concurrency:
   runs:
     max_concurrent_runs: 1
+event_log_storage:
+  module: dagster_project.event_log
+  class: PooledEventLogStorage
+  config:
+    base_dir: {history}
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

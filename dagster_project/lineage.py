@@ -40,7 +40,7 @@ BY_HAND: dict[str, Lineage] = {
     "int_identity__clusters": {
         name: list(_RESOLVED)
         for name in ("record_key", "customer_id", "anchor_record_key", "match_rule", "match_confidence", "is_anonymous")
-    }
+    },
 }
 
 
