@@ -3,15 +3,19 @@
 
 with headers as (
 
-    select * from {{ ref('int_orders__headers') }}
-    where not is_test
+    -- A voided receipt is as if it never was; a cancelled web order was booked and taken back.
+    select
+        *,
+        case when source_system = 'pos' then other_amount else tip_amount end as separate_amount
+    from {{ ref('int_orders__headers') }}
+    where not is_test and not (source_system = 'pos' and is_voided)
 
 ),
 
 refunds as (
 
     select * from {{ ref('int_orders__refunds') }}
-    where not is_test and status != 'voided'
+    where not is_test and status != 'voided' and not (source_system = 'pos' and kind = 'void')
 
 ),
 
@@ -25,20 +29,20 @@ movements as (
         'sale' as movement_type,
         currency,
         order_date as business_date,
-        {{ money('due_amount - other_amount') }} as amount
+        {{ money('due_amount - separate_amount') }} as amount
     from headers
     union all
     select
-        order_id || ':other',
+        order_id || ':tip_or_rounding',
         order_id,
         null,
         source_system,
-        case when store_id is null then 'other_charge' else 'rounding' end,
+        case when source_system = 'pos' then 'rounding' else 'tip' end,
         currency,
         order_date,
-        other_amount
+        separate_amount
     from headers
-    where other_amount != 0
+    where separate_amount != 0
     union all
     select
         order_id || ':gift_card_sale',

@@ -57,6 +57,7 @@ shopify as (
         {{ money('coalesce(shipping_amount, 0) - case when taxes_included then coalesce(shipping_tax_amount, 0) else 0 end') }}
             as shipping_charge_amount,
         {{ money('coalesce(tip_amount, 0) + coalesce(duties_amount, 0)') }} as other_amount,
+        {{ money('coalesce(tip_amount, 0)') }} as tip_amount,
         {{ money('case when taxes_included then coalesce(shipping_tax_amount, 0) else coalesce(tax_amount, 0) end') }} as added_tax_amount,
         {{ money('total_amount') }} as booked_amount,
         coalesce(is_test, false) as is_test,
@@ -91,6 +92,7 @@ pos as (
         receipts.currency,
         {{ money('0') }} as shipping_charge_amount,
         {{ money('coalesce(receipts.rounding_amount, 0)') }} as other_amount,
+        {{ money('0') }} as tip_amount,
         {{ money('0') }} as added_tax_amount,
         {{ money('receipts.total_amount') }} as booked_amount,
         false as is_test,
@@ -132,6 +134,7 @@ amounts as (
         {{ money('coalesce(line_totals.discount_amount, 0)') }} as discount_amount,
         {{ money('unioned.shipping_charge_amount + unioned.other_amount') }} as shipping_amount,
         unioned.other_amount,
+        unioned.tip_amount,
         -- Where prices include tax, the lines say how much of it they contain; elsewhere the order says what was added.
         {{ money('unioned.added_tax_amount + coalesce(line_totals.contained_tax_amount, 0)') }} as tax_amount,
         {{ money('coalesce(line_totals.gift_card_sold_amount, 0)') }} as gift_card_sold_amount,

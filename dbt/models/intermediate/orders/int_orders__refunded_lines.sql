@@ -26,6 +26,18 @@ pos_receipt_lines as (
 
 ),
 
+currencies as (
+
+    select * from {{ ref('currencies') }}
+
+),
+
+order_currencies as (
+
+    select distinct order_id, currency from refunds
+
+),
+
 by_line as (
 
     select
@@ -107,12 +119,14 @@ final as (
         returned.order_id,
         returned.line_number,
         cast(least(returned.quantity, lines.quantity) as decimal(18, 3)) as refunded_quantity,
-        {{ money('case
+        case
             when returned.quantity >= lines.quantity then lines.net_amount
-            else round(lines.net_amount * returned.quantity / nullif(lines.quantity, 0), 2)
-        end') }} as refunded_merchandise_amount
+            else {{ round_money('lines.net_amount * returned.quantity / nullif(lines.quantity, 0)', 'currencies.minor_unit') }}
+        end as refunded_merchandise_amount
     from returned
     inner join lines on returned.order_id = lines.order_id and returned.line_number = lines.line_number
+    inner join order_currencies on returned.order_id = order_currencies.order_id
+    left join currencies on order_currencies.currency = currencies.currency
     where returned.quantity > 0
 
 )

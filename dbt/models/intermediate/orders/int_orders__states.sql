@@ -38,6 +38,12 @@ daily_rates as (
 
 ),
 
+currencies as (
+
+    select * from {{ ref('currencies') }}
+
+),
+
 source_ranks as (
 
     select * from {{ ref('source_trust') }}
@@ -107,6 +113,7 @@ joined as (
             else 'pending'
         end as status,
         coalesce(source_ranks.rank, 99) as source_rank,
+        currencies.minor_unit,
         line_states.lines_fingerprint,
         refunded_line_totals.refunded_lines_fingerprint,
         {{ fingerprint(['headers.source_system', 'headers.source_order_id', 'headers.store_id', 'headers.channel',
@@ -121,6 +128,7 @@ joined as (
     left join refund_totals on headers.order_id = refund_totals.order_id
     left join refunded_line_totals on headers.order_id = refunded_line_totals.order_id
     left join daily_rates on headers.currency = daily_rates.currency and headers.order_date = daily_rates.date
+    left join currencies on headers.currency = currencies.currency
     left join source_ranks on headers.source_system = source_ranks.source_system
 
 ),
@@ -129,11 +137,12 @@ numbered as (
 
     select
         *,
+        -- Where a refund names no line, its share of merchandise is that of the order.
         {{ money('case
             when refund_amount = 0 then 0
             when refund_amount = due_amount then merchandise_amount
             when refunded_lines_amount > 0 then least(refunded_lines_amount, merchandise_amount)
-            else round(refund_amount * merchandise_amount / nullif(due_amount, 0), 2)
+            else ' ~ round_money('refund_amount * merchandise_amount / nullif(due_amount, 0)', 'minor_unit') ~ '
         end') }} as refunded_merchandise_amount,
         case
             when is_valid and customer_id is not null
