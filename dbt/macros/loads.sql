@@ -1,7 +1,7 @@
 {#
   Incremental by load. A model that reads loads names them in its config,
 
-      {{ '{{' }} config(materialized='incremental', unique_key='order_id', meta={'loads': ['shopify.orders']}) {{ '}}' }}
+      config(materialized='incremental', unique_key='order_id', meta={'loads': ['shopify.orders']})
 
   as `<source_system>.<source_table>`; `shopify` alone is every table of that source, `*.ad_performance` that table of any
   source, `*` every load. The ledger staging._processed_loads says which loads the model has taken in; its lines are

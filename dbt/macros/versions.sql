@@ -21,16 +21,6 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{% macro bookkeeping_columns() -%}
-    is_stale_version,
-    _version_at,
-    _versions_seen,
-    _row_number,
-    _staged_load_id,
-    _load_id,
-    _loaded_at
-{%- endmacro %}
-
 {% macro is_newer_version(left, right, right_version_at='version_at') -%}
     (
         {{ left }}.version_at > {{ right }}.{{ right_version_at }}
@@ -275,15 +265,7 @@
     from not_staged
 {%- endmacro %}
 
-{# What every base model adds to its raw rows. #}
-{% macro raw_bookkeeping(alias='raw_rows') -%}
-    {{ json_row(alias) }} as _raw_row,
-    {{ alias }}._file_name,
-    {{ alias }}._row_number,
-    {{ alias }}._load_id,
-    loads._loaded_at
-{%- endmacro %}
-
+{# When each load was recorded; one row per load. #}
 {% macro load_times() -%}
     select
         load_id,
