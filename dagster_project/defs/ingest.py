@@ -154,15 +154,17 @@ def _pull_all(
     waiting, found = set(active), []
     while waiting:
         name, delivery, outcome = arrivals.get()
-        state = states.setdefault(delivery.source_system if delivery else name, _State())
-        if isinstance(outcome, LoadReport):
-            found += _admit(night, ledger, outcome, state)
-        elif outcome is not None:
-            _note_failure(night, ledger, name, delivery, outcome, state)
-        else:
+        if outcome is None:
             waiting.discard(name)
             for system in systems[name]:
                 _close(night, system, states[system])
+            continue
+        # A plan that fails before its first delivery tells nothing of any of the source's systems.
+        for system in [delivery.source_system] if delivery else systems[name]:
+            if isinstance(outcome, LoadReport):
+                found += _admit(night, ledger, outcome, states[system])
+            else:
+                _note_failure(night, ledger, system, delivery, outcome, states[system])
     shutil.rmtree(work, ignore_errors=True)
     absent = [name for name, source in sources.items() if name not in active and source.settings]
     absent += [
@@ -234,7 +236,7 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
 
 
 def _note_failure(
-    night: Night, ledger: Ledger, name: str, delivery: Delivery | None, outcome: Any, state: _State
+    night: Night, ledger: Ledger, system: str, delivery: Delivery | None, outcome: Any, state: _State
 ) -> None:
     text = str(outcome) if isinstance(outcome, IngestionError) else f"{type(outcome).__name__}: {outcome}"
     text = night.without_secrets(text)
@@ -243,7 +245,7 @@ def _note_failure(
         night.run_id,
         [
             ingestion.failed_line(
-                delivery.source_system if delivery else name,
+                system,
                 text,
                 delivery.file_name if delivery else None,
                 delivery.content_sha256 if delivery else None,
