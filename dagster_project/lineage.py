@@ -102,7 +102,7 @@ def _columns(warehouse: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def _trace(sql: str, shape: Mapping[str, Mapping[str, str]], own_name: str) -> Lineage:
-    from sqlglot import MappingSchema, parse_one
+    from sqlglot import MappingSchema, exp, parse_one
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer import build_scope
     from sqlglot.optimizer.qualify import qualify
@@ -123,7 +123,7 @@ def _trace(sql: str, shape: Mapping[str, Mapping[str, str]], own_name: str) -> L
     except SqlglotError as problem:
         logging.getLogger(__name__).warning("no column lineage for %s: %s", own_name, problem)
         return {}
-    if scope is None:
+    if scope is None or not isinstance(query, exp.Query):
         return {}
     tracer = _Tracer(own_name)
     return {column: sorted(tracer.leaves(scope, column)) for column in query.named_selects}
