@@ -104,9 +104,10 @@ def test_the_first_night_publishes_every_table(company: Home):
         if table != "quarantine":
             assert home_rows(company, f"ops.{table}") > 0, table
     uncommented = company.query(
-        "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null"
+        "select table_name, column_name from duckdb_columns() where schema_name in ('marts', 'ops') and comment is null"
     )
     assert uncommented == []
+    assert company.query("select count(*) from duckdb_columns() where column_name = '_fingerprint'") == [(0,)]
     assert (company.path / "quality" / "index.html").exists()
     assert (company.path / "published" / "index.html").exists()
     assert (company.path / "published" / "parquet" / "marts.orders" / "part-0.parquet").exists()
