@@ -100,11 +100,12 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
     def ingest(context: dg.AssetExecutionContext) -> Iterator[Any]:
         night: Night = context.resources.night
         found: list[Result] = []
-        if night.mode != "rebuild":
-            with _company(night) as (settings, landing):
-                found = _pull_all(night, sources, settings, landing)
-        record(night, found)
-        rows = _prepare_warehouse(night, sources)
+        with night.guard("ingest"):
+            if night.mode != "rebuild":
+                with _company(night) as (settings, landing):
+                    found = _pull_all(night, sources, settings, landing)
+            record(night, found)
+            rows = _prepare_warehouse(night, sources)
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows.get(spec.key, 0)})
         yield from checks.results(wanted, found)

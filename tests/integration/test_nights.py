@@ -194,6 +194,18 @@ def test_a_rebuild_gives_the_same_tables(company: Home):
     assert differences(before, company.tables()) == {}
 
 
+def test_verify_finds_everything_whole_and_names_what_is_not(company: Home):
+    assert company.run("verify").returncode == 0
+    file = next((company.path / "lake" / "raw_pos" / "receipts").glob("*.parquet"))
+    content = file.read_bytes()
+    file.unlink()
+    outcome = company.run("verify")
+    assert outcome.returncode == 1
+    assert "receipts" in outcome.stdout
+    file.write_bytes(content)
+    assert company.run("verify").returncode == 0
+
+
 def test_readers_can_return_to_the_publication_before_and_the_next_run_goes_on(company: Home):
     last, this = company.query("select run_id from ops.runs where published order by started_at desc limit 2")
     assert company.run("rollback").returncode == 0
