@@ -229,11 +229,23 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
     if refusals:
         text = f"{report.description}: {' '.join(refusals)}"
         state.stale(night.without_secrets(text))
-        ledger.record(night.run_id, report, "refused", admitted=False, error=night.without_secrets(refusals[0]))
+        if _refused_before(ledger, report):
+            # The file lies there unchanged, and its rows are in the lake from the night that refused it first.
+            for table in report.tables.values():
+                for file in table.files:
+                    (night.house.lake / file).unlink()
+        else:
+            ledger.record(night.run_id, report, "refused", admitted=False, error=night.without_secrets(refusals[0]))
     else:
         state.add(report)
         ledger.record(night.run_id, report, "admitted", admitted=True)
     return results
+
+
+def _refused_before(ledger: Ledger, report: LoadReport) -> bool:
+    return report.content_sha256 is not None and any(
+        line["status"] == "refused" and line["content_sha256"] == report.content_sha256 for line in ledger.read()
+    )
 
 
 def _note_failure(
