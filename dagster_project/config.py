@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -223,13 +224,16 @@ class House:
             )
 
     def secrets(self) -> list[str]:
-        """Every configured value that must never be shown."""
-        return [
-            value
-            for source in self.settings.values()
-            for name, value in source.items()
-            if re.search(r"token|password|secret|key|url", name) and len(value) > 3
-        ]
+        """Every configured value that must never be shown, longest first; an address only where it holds a secret."""
+        found: set[str] = set()
+        for source in self.settings.values():
+            for name, value in source.items():
+                if re.search(r"token|password|secret|key", name):
+                    found.add(value)
+                elif "url" in name:
+                    parts = urlsplit(value)
+                    found |= {parts.password, value} if parts.password else {value} if parts.query else set()
+        return sorted((value for value in found if value and len(value) > 3), key=len, reverse=True)
 
 
 _DAGSTER_YAML = """\

@@ -79,6 +79,11 @@ def test_a_home_of_a_newer_version_is_left_alone(tmp_path):
 
 
 def test_secrets_are_known_and_not_shown(tmp_path):
-    found = house(tmp_path, SOURCES__SHOPIFY__ACCESS_TOKEN="shpat_secret", SOURCES__SHOPIFY__SHOP_URL="https://x.test")
-    assert "shpat_secret" in found.secrets()
+    found = house(
+        tmp_path,
+        SOURCES__SHOPIFY__ACCESS_TOKEN="shpat_secret",
+        SOURCES__SHOPIFY__SHOP_URL="https://x.test",
+        SOURCES__POS__DATABASE_URL="postgresql://till:geheim@db.test/shop",
+    )
+    assert set(found.secrets()) == {"shpat_secret", "geheim", "postgresql://till:geheim@db.test/shop"}
     assert "shpat_secret" not in repr(found)
