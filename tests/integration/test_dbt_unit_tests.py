@@ -10,7 +10,6 @@ import os
 import subprocess
 from collections import Counter
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import duckdb
 import pytest
