@@ -138,7 +138,9 @@ def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:
     """Write `ops.runs`, `ops.steps` and `ops.quality_results` from the runs' records, tonight's included."""
-    records = [*_earlier(night.house.runs, night.run_id), night.record()]
+    # Whoever reads these tables reads them in the release that this run is about to make current.
+    tonight = {**night.record(), "published": True, "exit_code": 1 if night.problems else 0}
+    records = [*_earlier(night.house.runs, night.run_id), tonight]
     _write(warehouse, "runs", _RUNS, records)
     _write(warehouse, "steps", _STEPS, ({**step, "run_id": run["run_id"]} for run in records for step in run["steps"]))
     _write(

@@ -97,7 +97,7 @@ class Night:
             if is_demo:
                 from ingestion.demo import Company
 
-                company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed)
+                company = Company(house.demo_home, *house.demo_size())
                 demo_night = demo_night + 1 if mode == "next" else max(demo_night, company.night, 1)
                 as_of = house.as_of or company.as_of(demo_night)
             night = cls(

@@ -130,7 +130,10 @@ def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Pa
         return
     from ingestion.demo import Company
 
-    company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed, down=house.demo_down)
+    try:
+        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down)
+    except ValueError as problem:
+        raise StepFailed(str(problem)) from problem
     with night.step("demo company") as step:
         company.advance(night.demo_night)
         step.detail = f"night {night.demo_night}, {night.as_of:%Y-%m-%d %H:%M} UTC"
