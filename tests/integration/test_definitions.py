@@ -21,6 +21,7 @@ from tests.integration.conftest import Home
 from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
 from tests.integration.recompute_people import Identities, lifecycle, of_customers, rfm
 
+pytestmark = pytest.mark.usefixtures("newest_publication")
 SHOWN = 5
 
 

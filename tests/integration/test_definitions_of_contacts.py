@@ -16,6 +16,8 @@ from tests.integration.recompute import Books
 from tests.integration.recompute_contacts import Event, ad_days, cut_sessions, give_to_people, read_events, tickets
 from tests.integration.test_definitions import assert_same, books, customer_of, rows  # noqa: F401 -- two are fixtures
 
+pytestmark = pytest.mark.usefixtures("newest_publication")
+
 
 @pytest.fixture(scope="module")
 def touchpoints(company: Home) -> list[dict[str, Any]]:
