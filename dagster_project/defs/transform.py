@@ -127,6 +127,8 @@ def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> N
             night.tests[result["status"]] = night.tests.get(result["status"], 0) + 1
         if result["status"] == "error":
             errors.append(f"{result['unique_id']}: {result.get('message')}")
+        elif result["status"] == "warn":
+            print(f"! {node['name']}: {result.get('failures')} rows", flush=True)
         elif result["status"] == "fail":
             failures.append(f"{node['name']} found {result.get('failures')} rows")
     if errors:

@@ -35,12 +35,12 @@ def till(path: Path) -> sqlite3.Connection:
     return database
 
 
-def sell(database: sqlite3.Connection, number: int, total: str, sold_at: str, member: str | None = "M1") -> None:
+def sell(database: sqlite3.Connection, number: int, total: str, sold_at: str, currency: str = "CNY") -> None:
     database.execute(
         "insert into receipts (receipt_id, receipt_no, store_id, kind, sold_at, currency, member_no, total_amount,"
         " discount_amount, tax_amount, rounding_amount, payment_method, status, updated_at)"
-        " values (?, ?, 'S1', 'sale', ?, 'CNY', ?, ?, '0', '0', '0', 'cash', 'completed', ?)",
-        [f"R{number}", f"{number}", sold_at, member, total, sold_at],
+        " values (?, ?, 'S1', 'sale', ?, ?, 'M1', ?, '0', '0', '0', 'cash', 'completed', ?)",
+        [f"R{number}", f"{number}", sold_at, currency, total, sold_at],
     )
     database.execute(
         "insert into receipt_lines (receipt_id, line_no, sku, product_name, category, quantity, unit_price,"
@@ -126,6 +126,22 @@ def test_a_withdrawn_load_leaves_at_the_next_run(shop):
     assert home.query("select count(*) from marts.orders") == [(31,)]
 
 
+def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
+    home, database = shop
+    sell(database, 101, "1.250", "2026-06-30T02:00:00Z", currency="KWD")
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "net_amount_reporting" in outcome.stdout
+    kuwait = "select net_amount, net_amount_reporting from marts.orders where currency = 'KWD'"
+    assert home.query(kuwait) == [(Decimal("1.250"), None)]
+    rates = home.path / "landing" / "fx_rates"
+    rates.mkdir()
+    (rates / "rates.csv").write_text("date,base_currency,quote_currency,rate\n2026-06-30,KWD,CNY,23.4\n")
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert home.query(kuwait) == [(Decimal("1.250"), Decimal("29.250"))]
+
+
 def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on(shop):
     home, database = shop
     folder = home.path / "landing" / "google_ads"
@@ -137,7 +153,7 @@ def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on
     assert "google_ads" in outcome.stdout
     assert "report.csv" in outcome.stdout
     assert "Traceback" not in outcome.stdout + outcome.stderr
-    assert home.query("select count(*) from marts.orders") == [(32,)]
+    assert home.query("select count(*) from marts.orders") == [(33,)]
     assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
     (folder / "report.csv").unlink()
 
