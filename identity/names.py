@@ -1,13 +1,14 @@
 """Whether the names of two records can be those of one person.
 
-Here: a given name out of what a record states, and the agreement of two of them. Not here: what a contradiction leads to
-(`people`), short forms (`nicknames`), the reading of Chinese characters (`pinyin`).
+Here: a given name out of what a record states, and the agreement of two of them. Not here: what a contradiction leads
+to (`people`), short forms (`nicknames`), the reading of Chinese characters (`pinyin`).
 
 Given names agree when they are equal, when one is the other's initial or short form, or, both in Latin script with 4
-letters or more, when one letter was added, lost or changed. Chinese names never agree by distance. Chinese characters
-agree with Latin letters that are their pinyin, and disagree when both sides are Chinese names by their surnames and the
-letters are another name's pinyin. Of all other pairs of scripts (a Japanese name and its Latin spelling) nothing can be
-told: they neither agree nor contradict.
+letters or more, when one letter was added, lost or changed or two neighbours were swapped. Chinese names never agree
+by distance, but those of one sound do: names are written down by ear. Chinese characters agree with Latin letters that
+are their pinyin, and disagree when both sides are Chinese names by their surnames and the letters are another name's
+pinyin. Of all other pairs of scripts (a Japanese name and its Latin spelling) nothing can be told: they neither agree
+nor contradict.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from identity.pinyin import is_pinyin, pinyin_of
 MIN_LETTERS_FOR_DISTANCE = 4
 
 _COMPOUND_SURNAMES = frozenset(
-    "欧阳 太史 端木 上官 司马 东方 独孤 南宫 夏侯 诸葛 尉迟 皇甫 赫连 澹台 公孙 宇文 长孙 慕容 司徒 令狐 轩辕 闻人".split()
+    re.findall("..", "欧阳太史端木上官司马东方独孤南宫夏侯诸葛尉迟皇甫赫连澹台公孙宇文长孙慕容司徒令狐轩辕闻人")
 )
 _SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆"
@@ -35,7 +36,7 @@ _SURNAMES = frozenset(
     "鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边"
     "卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝"
 )
-_TITLES = frozenset("mr mrs ms miss mx dr prof sir madam herr frau fräulein monsieur madame mme mlle".split())
+_TITLES = frozenset(re.findall(r"\w+", "mr mrs ms miss mx dr prof sir madam herr frau fräulein monsieur madame mme"))
 _HAN_TITLES = ("先生", "女士", "小姐", "太太", "同学", "老师", "様", "さん")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"})
 _NO_NAME = re.compile(r"[0-9@]")
@@ -79,7 +80,9 @@ def agree(one: Name, other: Name) -> bool | None:
     if one.script == other.script:
         if one.script == "latin":
             return _latin_agree(one, other)
-        if one.given == other.given:
+        if one.given == other.given or (one.given, one.family) == (other.family, other.given):
+            return True
+        if one.script == "han" and (read := pinyin_of(one.given)) and read == pinyin_of(other.given):
             return True
         return bool(one.family and other.family) and one.family + one.given == other.family + other.given
     if {one.script, other.script} == {"han", "latin"}:
@@ -229,7 +232,9 @@ def _one_edit_apart(one: str, other: str) -> bool:
         return False
     short, long = sorted((one, other), key=len)
     at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    return short[at + (len(one) == len(other)) :] == long[at + 1 :]
+    same_length = len(one) == len(other)
+    swapped = same_length and short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return swapped or short[at + same_length :] == long[at + 1 :]
 
 
 def _scripts_agree(han: Name, latin: Name) -> bool | None:

@@ -1,7 +1,7 @@
 """Short forms of given names.
 
-Here: one line a name, its short forms behind it. Not here: comparing names (`names`). Two names agree when one line holds
-both, so a short form of several names stands in several lines.
+Here: one line a name, its short forms behind it. Not here: comparing names (`names`). Two names agree when one line
+holds both, so a short form of several names stands in several lines.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rule files as data: what they must look like, and the refusal of a wrong one.
 
-Here: reading and checking `identity_rules.csv`, `identity_blocked_values.csv` and `identity_overrides.csv`, every fault with
-its line. Not here: applying the rules to values (`values`, `people`), matching blocked values (`blocked`), obeying overrides
-(`overrides`).
+Here: reading and checking `identity_rules.csv`, `identity_blocked_values.csv` and `identity_overrides.csv`, every fault
+with its line. Not here: applying the rules to values (`values`, `people`), matching blocked values (`blocked`), obeying
+overrides (`overrides`).
 
 `identity_rules.csv` has one line an identifier type: `type`, `priority` (1 links first), `anonymous` (y or n),
 `max_records_per_value`, `max_people_per_value`, `max_values_per_person` (each a whole number from 1, or empty for no
@@ -11,10 +11,10 @@ limit), `recycle_days` (empty: 90), `needs_agreement` (y or n).
 `identity_blocked_values.csv` has one line a value that links nobody: `type` (or `*` for every type), `value`,
 `is_pattern` (y: an RE2 regular expression that has to match the whole value), `reason`.
 
-`identity_overrides.csv` has one line a decision of a person: `decided_at` (a date, or a date and time; without a zone it is
-UTC), `action` (`must-link`, `cannot-link` or `drop-value`), `record_key`, `other_record_key` (of the two links), `type` and
-`value_hash` (of `drop-value`, as the links show it), `decided_by`, `reason`. Of two that contradict, the newer holds; of two
-of one time, the later line.
+`identity_overrides.csv` has one line a decision of a person: `decided_at` (a date, or a date and time; without a zone
+it is UTC), `action` (`must-link`, `cannot-link` or `drop-value`), `record_key`, `other_record_key` (of the two links),
+`type` and `value_hash` (of `drop-value`, as the links show it), `decided_by`, `reason`. Of two that contradict, the
+newer holds; of two of one time, the later line.
 """
 
 from __future__ import annotations
