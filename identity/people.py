@@ -114,7 +114,7 @@ def judge(
     names = NameBook(records, np.unique(record))
     birth = _birth_dates(records)
     hard_people, looked_at = _hard_people(values, value_of, usable, limits)
-    looked_at |= _differ(value, names.code[record], n_values)
+    looked_at |= _names_differ(value, names.code[record], n_values, names)
     looked_at |= _differ(value, birth[record], n_values) & needs_agreement
     ends = np.isin(record, np.concatenate([limits.left, limits.right]))
     looked_at[value[ends]] = True
@@ -170,6 +170,23 @@ def _differ(value: np.ndarray, code: np.ndarray, n_values: int) -> np.ndarray:
     if len(value):
         begin = np.flatnonzero(np.concatenate([[True], value[1:] != value[:-1]]))
         differ[value[begin]] = np.minimum.reduceat(code, begin) != np.maximum.reduceat(code, begin)
+    return differ
+
+
+def _names_differ(value: np.ndarray, code: np.ndarray, n_values: int, names: NameBook) -> np.ndarray:
+    """Which values have carriers of more than one name, but for those of just two that do not contradict."""
+    differ = _differ(value, code, n_values)
+    kept = differ[value] & (code >= 0)
+    value, code = value[kept], code[kept]
+    if len(value) == 0:
+        return differ
+    begin = np.flatnonzero(np.concatenate([[True], value[1:] != value[:-1]]))
+    low, high = np.minimum.reduceat(code, begin), np.maximum.reduceat(code, begin)
+    sizes = np.diff(np.append(begin, len(value)))
+    just_two = np.logical_and.reduceat((code == np.repeat(low, sizes)) | (code == np.repeat(high, sizes)), begin)
+    pairs, of_pair = np.unique(low * len(names.names) + high, return_inverse=True)
+    contradict = [names.agree(*divmod(pair, len(names.names))) is False for pair in pairs.tolist()]
+    differ[value[begin[just_two & ~np.array(contradict, dtype=bool)[of_pair]]]] = False
     return differ
 
 

@@ -482,6 +482,16 @@ def test_a_limit_sets_aside_and_asks() -> None:
     ]
 
 
+def test_every_group_of_an_illegal_pair_is_set_aside_and_the_rest_merges() -> None:
+    records = [Record(k) for k in "abcdpq"]
+    rows = [Assertion("p", "login", "l1"), Assertion("q", "login", "l2")]
+    rows += [Assertion(k, "member_no", "M1") for k in "ap"] + [Assertion(k, "member_no", "M2") for k in "bq"]
+    rows += [Assertion(k, "email", "m0@shop.cn", i) for i, k in enumerate("abcd")]
+    result = run(records, rows)
+    assert partition(result) == {frozenset("ap"), frozenset("bq"), frozenset("cd")}
+    assert [(r["left_record"], r["right_record"]) for r in result.reviews.to_pylist()] == [("a", "b")]
+
+
 def test_overrides_are_obeyed_and_reported() -> None:
     records = [Record(k) for k in "abcd"]
     rows = [Assertion("a", "login", "l1"), Assertion("b", "login", "l2"), *phones(("c", 0, None), ("d", 1, None))]
