@@ -53,12 +53,13 @@ def decide(overrides: Sequence[Override], key: pa.Array, dropped: Callable[[int,
     names = pa.array([name for o in overrides for name in (o.record_key, o.other_record_key)], pa.string())
     places = pc.fill_null(pc.index_in(names, value_set=key), -1).to_pylist()
     parent: dict[int, int] = {}
+    apart: dict[int, set[int]] = {}  # by root: the other ends of its group's cannot-links
     decided = Decided([], [], [], REPORT_SCHEMA.empty_table())
     rows = []
 
     def root(record: int) -> int:
         while parent.setdefault(record, record) != record:
-            record = parent[record]
+            parent[record] = record = parent[parent[record]]
         return record
 
     for override, one, other in zip(overrides, places[::2], places[1::2], strict=True):
@@ -72,16 +73,20 @@ def decide(overrides: Sequence[Override], key: pa.Array, dropped: Callable[[int,
             if not dropped(one, override.type, override.value_hash):
                 status, reason = INERT, f"the record carries no such {override.type}"
         elif override.action == MUST_LINK:
-            ends = {root(one), root(other)}
-            if any({root(a), root(b)} == ends for a, b in decided.cannot):
+            few, many = sorted((root(one), root(other)), key=lambda end: len(apart.get(end, ())))
+            if few != many and any(root(end) == many for end in apart.get(few, ())):
                 status, reason = SET_ASIDE, f"newer decisions say {CANNOT_LINK}"
             else:
-                parent[root(one)] = root(other)
                 decided.must.append((one, other))
+                if few != many:
+                    parent[few] = many
+                    apart.setdefault(many, set()).update(apart.pop(few, ()))
         elif root(one) == root(other):
             status, reason = SET_ASIDE, f"newer decisions say {MUST_LINK}"
         else:
             decided.cannot.append((one, other))
+            apart.setdefault(root(one), set()).add(other)
+            apart.setdefault(root(other), set()).add(one)
         if status == SET_ASIDE:
             decided.contradictions.append((one, other))
         rows.append(
