@@ -85,10 +85,11 @@ class _Judge:
         return not (needs_agreement and (self.classes(records)[1] or self.births_contradict(records)))
 
     def cells(self, epochs: list[list[int]], needs_agreement: bool) -> list[list[int]]:
-        """The consistent epochs, and of the others the consistent name classes."""
+        """The consistent epochs of a shared value, and of the others the consistent name classes."""
         cells = []
         for epoch in epochs:
-            if self.consistent(epoch, needs_agreement):
+            # All carriers in one epoch are known to be inconsistent.
+            if len(epochs) > 1 and self.consistent(epoch, needs_agreement):
                 cells.append(epoch)
                 continue
             for codes in self.classes(epoch)[0]:
@@ -124,10 +125,10 @@ def judge(
     shared: list[int] = []
     for v in np.flatnonzero(looked_at & usable).tolist():
         carriers = values.record[values.start[v] : values.start[v + 1]].tolist()
-        classes, _ = judge.classes(carriers)
+        classes, contradict = judge.classes(carriers)
         if max(int(hard_people[v]), names.people(classes)) > most[v]:
             status[v] = HUB
-        elif not judge.consistent(carriers, bool(needs_agreement[v])):
+        elif judge.breaks(carriers) or (needs_agreement[v] and (contradict or judge.births_contradict(carriers))):
             status[v] = SHARED
             shared.append(v)
     epochs = _epochs(values, shared, [rule.recycle_days for rule in rules], last_at, key_rank)

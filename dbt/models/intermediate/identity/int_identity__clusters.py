@@ -1,4 +1,4 @@
-# Grain: one row per result of the stitching engine (a member, a value, a link, a review or an override), told apart by `part`.
+# Grain: one row per result of the stitching engine; `part` says member, value, link, review or override.
 """Runs the stitching engine over the records and assertions of tonight.
 
 Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching.
