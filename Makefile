@@ -32,6 +32,10 @@ run: $(STAMP) ## tonight's job; again: the next night (NIGHTS=n, UNTIL=n, NIGHTS
 rebuild: $(STAMP) ## the warehouse anew from the lake and the decisions
 	@$(BIN)/python -m dagster_project rebuild
 
+.PHONY: verify
+verify: $(STAMP) ## check lake, decisions and publication against their records
+	@$(BIN)/python -m dagster_project verify
+
 .PHONY: rollback
 rollback: $(STAMP) ## readers return to the publication before
 	@$(BIN)/python -m dagster_project rollback

@@ -79,6 +79,49 @@ _FRESHNESS = {
     "rows_landed": pa.int64(),
 }
 _TIMES = ("first_record_at", "last_record_at", "loaded_at", "as_of", "started_at")
+_COLUMNS = {
+    "admitted": "Whether the models may read the load.",
+    "as_of": "The logical clock of the run.",
+    "column_name": "The column that was checked; empty for a check of the whole table.",
+    "content_sha256": "Hash of the content, by which a file is known again.",
+    "cursor_from": "From where the source was asked; empty for files.",
+    "cursor_to": "How far the source was read; the next pull starts a little before it.",
+    "element_count": "How many rows were looked at.",
+    "error": "What went wrong, in words.",
+    "exit_code": "0 published whole, 1 a step or source failed, 3 a gate refused.",
+    "expectation": "The name of the expectation.",
+    "expected": "What was demanded, as JSON.",
+    "file_name": "The file below the landing folder; empty for a pull.",
+    "first_record_at": "Time of the earliest record in the load.",
+    "last_load_id": "The newest admitted load of the source.",
+    "last_record_at": "Time of the latest record.",
+    "load_id": "The load.",
+    "loaded_at": "When the ledger took the load in.",
+    "mode": "next: the next night; again: the same once more; rebuild: the warehouse anew.",
+    "name": "The step.",
+    "night": "Number of the publication the run made or would have made.",
+    "observed": "What was seen: a number, never the value of a row.",
+    "published": "Whether the release of the run was made current.",
+    "quarantined": "Rows in quarantine at the end of the run.",
+    "reason": "Why the source is not fresh.",
+    "rows": "Rows that the step handled.",
+    "rows_landed": "Rows written to the lake.",
+    "rows_read": "Rows that the source delivered: landed and rejected ones.",
+    "rows_rejected": "Lines that could not be read at all; they stand in quarantine.",
+    "run_id": "The run; sorts by time.",
+    "seconds": "How long it took.",
+    "severity": "block keeps a load or a publication back; quarantine sets rows aside; warn only tells.",
+    "source_system": "The source, or the landing folder of an export.",
+    "source_table": "The raw table.",
+    "started_at": "When it began.",
+    "status": "How it ended.",
+    "success": "Whether it was met.",
+    "suite": "The file in expectations/suites.",
+    "table_name": "The table that was checked.",
+    "table_schema": "Its schema.",
+    "unexpected_count": "How many rows do not meet it.",
+    "why": "Why the expectation exists.",
+}
 _DESCRIPTIONS = {
     "loads": "One row per table of a file or pull: what was read, landed and rejected, and whether it was admitted.",
     "runs": "One row per run up to and including the one that published this file.",
@@ -95,7 +138,9 @@ def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:
     """Write `ops.runs`, `ops.steps` and `ops.quality_results` from the runs' records, tonight's included."""
-    records = [*_earlier(night.house.runs, night.run_id), night.record()]
+    # Whoever reads these tables reads them in the release that this run is about to make current.
+    tonight = {**night.record(), "published": True, "exit_code": 1 if night.problems else 0}
+    records = [*_earlier(night.house.runs, night.run_id), tonight]
     _write(warehouse, "runs", _RUNS, records)
     _write(warehouse, "steps", _STEPS, ({**step, "run_id": run["run_id"]} for run in records for step in run["steps"]))
     _write(
@@ -159,4 +204,7 @@ def _write(
     warehouse.execute(f"create or replace table ops.{table} as select {selected} from rows_to_write")
     warehouse.unregister("rows_to_write")
     warehouse.execute(f"comment on table ops.{table} is '{_DESCRIPTIONS[table]}'")
+    for name in columns:
+        text = _COLUMNS[name].replace("'", "''")
+        warehouse.execute(f"comment on column ops.{table}.{name} is '{text}'")
     return arrow.num_rows

@@ -1,4 +1,4 @@
-"""The commands: run, rebuild, rollback, reject, ui. Exit codes are those of the contract.
+"""The commands: run, rebuild, verify, rollback, reject, ui. Exit codes are those of the contract.
 
 Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
 start in the same way.
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--until", default=os.environ.get("UNTIL", ""), help="until this night of the demo company")
     commands.add_parser("rebuild", help="the warehouse anew from the lake and the decisions")
     commands.add_parser("rollback", help="make the publication before current again")
+    commands.add_parser("verify", help="check lake, decisions and publication against their records")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
     reject.add_argument("load_id")
@@ -131,7 +132,19 @@ def _ui(house: House, options: argparse.Namespace) -> int:
     )
 
 
-_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject, "ui": _ui}
+def _verify(house: House, options: argparse.Namespace) -> int:
+    from dagster_project import verify
+
+    found = list(verify.problems(house))
+    for problem in found:
+        print(textwrap.fill(problem, 118))
+    print(
+        f"{house.home}: {len(found)} problems" if found else f"{house.home}: lake, decisions and publication are whole"
+    )
+    return 1 if found else 0
+
+
+_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject, "verify": _verify, "ui": _ui}
 
 
 def _number(name: str, text: str) -> int | None:

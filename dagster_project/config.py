@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT = Path(__file__).resolve().parent.parent
+Default = TypeVar("Default", int, None)
 # A change of this number says that state written by an earlier version is read differently.
 STATE_VERSION = 1
 _NO_CALLS_OUT = {
@@ -48,8 +50,8 @@ class House:
     timezone: str = "Asia/Shanghai"
     memory: str | None = None
     demo: str = "auto"
-    demo_persons: int = 5000
-    demo_seed: int = 1
+    demo_persons: int | None = None
+    demo_seed: int | None = None
     demo_down: tuple[str, ...] = ()
     as_of: datetime | None = None
     releases_kept: int = 7
@@ -68,8 +70,8 @@ class House:
             memory=_matching(env, "OMNIHOUSE_MEMORY", "", r"|\d+(\.\d+)?\s*([KMGT]i?B|%)", "a size such as 4GB")
             or None,
             demo=_matching(env, "OMNIHOUSE_DEMO", "auto", r"auto|0|1", "auto, 0 or 1"),
-            demo_persons=_whole_number(env, "DEMO_PERSONS", 5000, least=1),
-            demo_seed=_whole_number(env, "DEMO_SEED", 1, least=0),
+            demo_persons=_whole_number(env, "DEMO_PERSONS", None, least=1),
+            demo_seed=_whole_number(env, "DEMO_SEED", None, least=0),
             demo_down=tuple(part for part in re.split(r"[,\s]+", env.get("DEMO_DOWN", "")) if part),
             as_of=_moment(env, "OMNIHOUSE_AS_OF"),
             releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
@@ -162,14 +164,14 @@ class House:
         kind = self.kind()
         wanted = {"0": "real", "1": "demo"}.get(self.demo) or ("real" if self.is_configured else "demo")
         if kind and kind != wanted:
-            if self.demo == "auto" and kind == "demo" and not self.is_configured:
-                return True
             if self.demo == "auto" and kind == "real":
+                self._check_card()
                 return False
             raise ConfigurationError(
                 f"{self.home} holds a {kind} company, and the settings ask for a {wanted} one. Mixing the two would "
                 f"spoil both: set OMNIHOUSE_HOME to another folder, or OMNIHOUSE_DEMO={'1' if kind == 'demo' else '0'}."
             )
+        self._check_card()
         if wanted == "real" and not self.is_configured and not kind:
             raise ConfigurationError(
                 "OMNIHOUSE_DEMO=0, and no source is configured. Set SOURCES__SHOPIFY__SHOP_URL and __ACCESS_TOKEN, "
@@ -180,8 +182,33 @@ class House:
 
     def kind(self) -> str | None:
         """`demo` or `real` once a first run has settled it, else None."""
+        return self._card().get("kind")
+
+    def _card(self) -> dict[str, Any]:
         card = self.home / "home.json"
-        return json.loads(card.read_text())["kind"] if card.exists() else None
+        return json.loads(card.read_text()) if card.exists() else {}
+
+    def _check_card(self) -> None:
+        """Raise `ConfigurationError` when this version, or the demo company asked for, is not the home's."""
+        card = self._card()
+        if (found := card.get("state_version", 0)) > STATE_VERSION:
+            raise ConfigurationError(
+                f"{self.home} was written by a newer Omnihouse: state version {found}; this one reads {STATE_VERSION}. "
+                "Run that version, or restore a backup of the home."
+            )
+        if card.get("kind") == "demo" and self.demo_size() != (card["demo_persons"], card["demo_seed"]):
+            raise ConfigurationError(
+                f"{self.home} holds a demo company of {card.get('demo_persons')} persons with seed "
+                f"{card.get('demo_seed')}. Set DEMO_PERSONS and DEMO_SEED to these, or another OMNIHOUSE_HOME."
+            )
+
+    def demo_size(self) -> tuple[int, int]:
+        """Persons and seed of the demo company: as asked for, else as the home has them, else 5,000 and 1."""
+        card = self._card()
+        persons, seed = card.get("demo_persons", 5000), card.get("demo_seed", 1)
+        return (persons if self.demo_persons is None else self.demo_persons), (
+            seed if self.demo_seed is None else self.demo_seed
+        )
 
     def settle_folders(self) -> None:
         """Create the home's folders; raises `ConfigurationError` when this user may not."""
@@ -203,33 +230,24 @@ class House:
         if not demo:
             self.landing.mkdir(exist_ok=True)
         card = self.home / "home.json"
-        size = {"demo_persons": self.demo_persons, "demo_seed": self.demo_seed} if demo else {}
         if not card.exists():
             fresh = card.with_suffix(".tmp")
-            kind = "demo" if demo else "real"
-            fresh.write_text(json.dumps({"kind": kind, "state_version": STATE_VERSION, **size}) + "\n")
+            kind = {"kind": "demo" if demo else "real", "state_version": STATE_VERSION}
+            size = dict(zip(("demo_persons", "demo_seed"), self.demo_size(), strict=True))
+            fresh.write_text(json.dumps({**kind, **(size if demo else {})}) + "\n")
             fresh.replace(card)
-            return
-        written = json.loads(card.read_text())
-        if (found := written.get("state_version", 0)) > STATE_VERSION:
-            raise ConfigurationError(
-                f"{self.home} was written by a newer Omnihouse: state version {found}; this one reads {STATE_VERSION}. "
-                "Run that version, or restore a backup of the home."
-            )
-        if size.items() - written.items():
-            raise ConfigurationError(
-                f"{self.home} holds a demo company of {written.get('demo_persons')} persons with seed "
-                f"{written.get('demo_seed')}. Set DEMO_PERSONS and DEMO_SEED to these, or another OMNIHOUSE_HOME."
-            )
 
     def secrets(self) -> list[str]:
-        """Every configured value that must never be shown."""
-        return [
-            value
-            for source in self.settings.values()
-            for name, value in source.items()
-            if re.search(r"token|password|secret|key|url", name) and len(value) > 3
-        ]
+        """Every configured value that must never be shown, longest first; an address only where it holds a secret."""
+        found: set[str] = set()
+        for source in self.settings.values():
+            for name, value in source.items():
+                if re.search(r"token|password|secret|key", name):
+                    found.add(value)
+                elif "url" in name:
+                    parts = urlsplit(value)
+                    found |= {parts.password, value} if parts.password else {value} if parts.query else set()
+        return sorted((value for value in found if value and len(value) > 3), key=len, reverse=True)
 
 
 _DAGSTER_YAML = """\
@@ -260,7 +278,7 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, wan
     return value
 
 
-def _whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:
+def _whole_number(env: Mapping[str, str], name: str, default: Default, least: int) -> int | Default:
     text = env.get(name, "").strip()
     if text and not (text.isdigit() and int(text) >= least):
         raise ConfigurationError(f"{name} is {text!r}; it has to be a whole number, at least {least}.")

@@ -71,6 +71,7 @@ class Night:
     quarantined: int = 0
     published: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _noted: BaseException | None = None
 
     @classmethod
     @contextmanager
@@ -96,7 +97,7 @@ class Night:
             if is_demo:
                 from ingestion.demo import Company
 
-                company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed)
+                company = Company(house.demo_home, *house.demo_size())
                 demo_night = demo_night + 1 if mode == "next" else max(demo_night, company.night, 1)
                 as_of = house.as_of or company.as_of(demo_night)
             night = cls(
@@ -138,19 +139,33 @@ class Night:
         try:
             yield record
         except BaseException as problem:
-            record.status, record.error = "failed", str(problem)
-            if not isinstance(problem, StepFailed | GateRefused):
-                record.error = f"{type(problem).__name__}: {problem}"
-                if self.verbose:
-                    traceback.print_exc()
-            kind = "gate" if isinstance(problem, GateRefused) else "step"
-            self.problem(kind, name, record.error)
+            record.status, record.error = "failed", self._note(name, problem)
             raise
         finally:
             record.seconds = round(time.perf_counter() - begun, 2)
             if record.status == "running":
                 record.status = "done"
             self.announce(record)
+
+    @contextmanager
+    def guard(self, where: str) -> Iterator[None]:
+        """Note whatever goes wrong between the steps, so that no run ends without a word."""
+        try:
+            yield
+        except Exception as problem:
+            if problem is not self._noted:
+                self._note(where, problem)
+            raise
+
+    def _note(self, where: str, problem: BaseException) -> str:
+        self._noted = problem
+        text = str(problem)
+        if not isinstance(problem, StepFailed | GateRefused):
+            text = f"{type(problem).__name__}: {problem}"
+            if self.verbose:
+                traceback.print_exception(problem)
+        self.problem("gate" if isinstance(problem, GateRefused) else "step", where, text)
+        return self.without_secrets(text)
 
     def finished(self, record: StepRecord) -> None:
         """Take in a step that was timed elsewhere."""

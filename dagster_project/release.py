@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.2.0"
 PUBLISHED_SCHEMAS = ("marts", "ops")
 _PRIVATE = {"ops.run_parameters", "ops.identity_decisions", "ops.warehouse_state"}
+# What the incremental models compare with; it says nothing to a reader.
+_PRIVATE_COLUMNS = ["_fingerprint"]
 _FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
 
 
@@ -153,22 +155,26 @@ def _copy(
             if f"{schema}.{table}" in _PRIVATE:
                 continue
             name = f'"{schema}"."{table}"'
+            columns = warehouse.execute(
+                "select column_name, comment from duckdb_columns() where database_name = current_database()"
+                " and schema_name = $1 and table_name = $2 and column_name not in (select unnest($3))"
+                " order by column_index",
+                [schema, table, _PRIVATE_COLUMNS],
+            ).fetchall()
+            listed = ", ".join(f'"{column}"' for column, _ in columns)
             warehouse.execute(f'create schema if not exists release."{schema}"')
-            warehouse.execute(f"create table release.{name} as from {name}")
+            warehouse.execute(f"create table release.{name} as select {listed} from {name}")
             counted = warehouse.execute(f"select count(*) from release.{name}").fetchone()
             rows[f"{schema}.{table}"] = counted[0] if counted else 0
             if comment:
                 warehouse.execute(f"comment on table release.{name} is {_literal(comment)}")
-            for column, text in warehouse.execute(
-                "select column_name, comment from duckdb_columns() where database_name = current_database()"
-                " and schema_name = $1 and table_name = $2 and comment is not null",
-                [schema, table],
-            ).fetchall():
-                warehouse.execute(f'comment on column release.{name}."{column}" is {_literal(text)}')
+            for column, text in columns:
+                if text:
+                    warehouse.execute(f'comment on column release.{name}."{column}" is {_literal(text)}')
             if parquet:
                 (parquet / f"{schema}.{table}").mkdir()
                 target = parquet / f"{schema}.{table}" / "part-0.parquet"
-                warehouse.execute(f"copy {name} to '{target}' (format parquet, compression zstd)")
+                warehouse.execute(f"copy release.{name} to '{target}' (format parquet, compression zstd)")
         warehouse.execute("checkpoint release")
     finally:
         warehouse.execute("detach release")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pandas  # noqa: F401  (dlt imports it when it first meets a table; two threads doing so at once meet half a module)
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.storages.load_package import create_load_id

@@ -100,11 +100,12 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
     def ingest(context: dg.AssetExecutionContext) -> Iterator[Any]:
         night: Night = context.resources.night
         found: list[Result] = []
-        if night.mode != "rebuild":
-            with _company(night) as (settings, landing):
-                found = _pull_all(night, sources, settings, landing)
-        record(night, found)
-        rows = _prepare_warehouse(night, sources)
+        with night.guard("ingest"):
+            if night.mode != "rebuild":
+                with _company(night) as (settings, landing):
+                    found = _pull_all(night, sources, settings, landing)
+            record(night, found)
+            rows = _prepare_warehouse(night, sources)
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows.get(spec.key, 0)})
         yield from checks.results(wanted, found)
@@ -129,7 +130,10 @@ def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Pa
         return
     from ingestion.demo import Company
 
-    company = Company(house.demo_home, persons=house.demo_persons, seed=house.demo_seed, down=house.demo_down)
+    try:
+        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down)
+    except ValueError as problem:
+        raise StepFailed(str(problem)) from problem
     with night.step("demo company") as step:
         company.advance(night.demo_night)
         step.detail = f"night {night.demo_night}, {night.as_of:%Y-%m-%d %H:%M} UTC"
@@ -228,11 +232,23 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
     if refusals:
         text = f"{report.description}: {' '.join(refusals)}"
         state.stale(night.without_secrets(text))
-        ledger.record(night.run_id, report, "refused", admitted=False, error=night.without_secrets(refusals[0]))
+        if _refused_before(ledger, report):
+            # The file lies there unchanged, and its rows are in the lake from the night that refused it first.
+            for table in report.tables.values():
+                for file in table.files:
+                    (night.house.lake / file).unlink()
+        else:
+            ledger.record(night.run_id, report, "refused", admitted=False, error=night.without_secrets(refusals[0]))
     else:
         state.add(report)
         ledger.record(night.run_id, report, "admitted", admitted=True)
     return results
+
+
+def _refused_before(ledger: Ledger, report: LoadReport) -> bool:
+    return report.content_sha256 is not None and any(
+        line["status"] == "refused" and line["content_sha256"] == report.content_sha256 for line in ledger.read()
+    )
 
 
 def _note_failure(

@@ -32,45 +32,58 @@ def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDef
     )
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         night: Night = context.resources.night
-        manifest = json.loads(manifest_path.read_text())
-        os.environ.update(project.environment(house, with_key=True))
-        invocation = project.dbt_cli(house).cli(
-            ["build", "--exclude-resource-type", "unit_test"],
-            manifest=manifest,
-            dagster_dbt_translator=translator,
-            context=context,
-            target_path=project.target(house),
-            raise_on_error=False,
-        )
-        messages = _follow(night, invocation, manifest)
-        with connect(house) as warehouse:
-            rows = _row_counts(warehouse)
-            columns = lineage.of_models(
-                manifest, project.target(house) / "compiled", warehouse, house.dbt_work / "column_lineage.json"
-            )
-        columns |= {
-            unique_id: lineage.BY_HAND[node["name"]]
-            for unique_id, node in manifest["nodes"].items()
-            if node["name"] in lineage.BY_HAND
-        }
-        _note_layers(night, rows)
-        for message in messages:
-            unique_id = message.raw_event["data"]["node_info"]["unique_id"]
-            for event in message.to_default_asset_events(
-                manifest, translator, context, project.target(house), project.dbt_project(house)
-            ):
-                if isinstance(event, dg.Output):
-                    node = manifest["nodes"][unique_id]
-                    extra: dict[str, Any] = {}
-                    if (count := rows.get((node["schema"], node["name"]))) is not None:
-                        extra["dagster/row_count"] = count
-                    if unique_id in columns:
-                        extra["dagster/column_lineage"] = lineage.metadata(columns[unique_id])
-                    event = event.with_metadata({**event.metadata, **extra})
-                yield event
-        _judge(night, json.loads((project.target(house) / "run_results.json").read_text()), manifest)
+        with night.guard("transform"):
+            manifest = json.loads(manifest_path.read_text())
+            messages = _build(night, manifest, translator, context)
+            metadata = _metadata(night, manifest)
+            for message in messages:
+                unique_id = message.raw_event["data"]["node_info"]["unique_id"]
+                for event in message.to_default_asset_events(
+                    manifest, translator, context, project.target(house), project.dbt_project(house)
+                ):
+                    is_table = isinstance(event, dg.Output)
+                    yield event.with_metadata({**event.metadata, **metadata.get(unique_id, {})}) if is_table else event
+            _judge(night, json.loads((project.target(house) / "run_results.json").read_text()), manifest)
 
     return models
+
+
+def _build(
+    night: Night, manifest: dict[str, Any], translator: DagsterDbtTranslator, context: dg.AssetExecutionContext
+) -> list[DbtCliEventMessage]:
+    """Run `dbt build`; returns its results, good and bad."""
+    house = night.house
+    # What an earlier night left must not be taken for the results of one that died before it wrote any.
+    (project.target(house) / "run_results.json").unlink(missing_ok=True)
+    os.environ.update(project.environment(house, with_key=True))
+    invocation = project.dbt_cli(house).cli(
+        ["build", "--exclude-resource-type", "unit_test"],
+        manifest=manifest,
+        dagster_dbt_translator=translator,
+        context=context,
+        target_path=project.target(house),
+        raise_on_error=False,
+    )
+    return _follow(night, invocation, manifest)
+
+
+def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Row count and column lineage of each model and seed, by unique id; notes the rows of the layers on the way."""
+    house = night.house
+    with connect(house) as warehouse:
+        rows = _row_counts(warehouse)
+        columns = lineage.of_models(
+            manifest, project.target(house) / "compiled", warehouse, house.dbt_work / "column_lineage.json"
+        )
+    _note_layers(night, rows)
+    found: dict[str, dict[str, Any]] = {}
+    for unique_id, node in manifest["nodes"].items():
+        entry = found.setdefault(unique_id, {})
+        if (count := rows.get((node["schema"], node["name"]))) is not None:
+            entry["dagster/row_count"] = count
+        if (parents := lineage.BY_HAND.get(node["name"], columns.get(unique_id))) is not None:
+            entry["dagster/column_lineage"] = lineage.metadata(parents)
+    return found
 
 
 def _follow(night: Night, invocation: Any, manifest: dict[str, Any]) -> list[DbtCliEventMessage]:
@@ -119,13 +132,11 @@ def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> N
     if errors:
         text = f"dbt could not build {len(errors)} models or tests, first {errors[0]}. "
         text += f"The whole log is {night.house.dbt_work / 'last_build.log'}."
-        night.problem("step", "transform", text)
-        raise StepFailed(night.without_secrets(text))
+        raise StepFailed(text)
     if failures:
         text = "tests on the tables refuse the publication: " + "; ".join(failures[:5])
         text += f" ({len(failures)} in all). Readers keep the publication before; see the test's SQL in "
         text += f"{project.target(night.house) / 'compiled'}."
-        night.problem("gate", "transform", text)
         raise GateRefused(text)
 
 

@@ -14,8 +14,20 @@ case {{ minor_unit }}
 end
 {%- endmacro %}
 
+{#- amount × part ÷ whole, half away from zero. DuckDB divides decimals as floats, which turns a half such as 142.015 into
+    less than a half; whole numbers of thousandths divide exactly. -#}
+{% macro round_share(amount, part, whole, minor_unit) -%}
+{%- set numerator = 'cast(abs(' ~ amount ~ ') * 1000 as hugeint) * cast(abs(' ~ part ~ ') * 1000 as hugeint)' -%}
+{%- set denominator = '(cast(abs(' ~ whole ~ ') * 1000 as hugeint) * (1000 // ' ~ minor_units_per_major(minor_unit) ~ '))' -%}
+cast(
+    sign({{ amount }}) * sign({{ part }}) * sign({{ whole }})
+    * ((2 * {{ numerator }} + {{ denominator }}) // (2 * nullif({{ denominator }}, 0)))
+    / {{ minor_units_per_major(minor_unit) }} as decimal(18, 3)
+)
+{%- endmacro %}
+
 {% macro minor_units_per_major(minor_unit) -%}
-case {{ minor_unit }} when 0 then 1 when 3 then 1000 else 100 end
+(case {{ minor_unit }} when 0 then 1 when 3 then 1000 else 100 end)
 {%- endmacro %}
 
 {#- The minor unit of the reporting currency, as a scalar subquery for use outside joins. -#}

@@ -1,4 +1,4 @@
--- A line of rfm_segments.csv that earlier lines cover in full, or that asks for a score that does not exist, is a mistake.
+-- A line of rfm_segments.csv is a mistake if earlier lines cover it in full or it asks for a score that does not exist.
 with scores as (
     select unnest(generate_series(1, (select cast(bins as bigint) from {{ ref('rfm_config') }}))) as score
 ),
@@ -20,6 +20,8 @@ winners as (
     group by r.score, f.score, m.score
 )
 
-select segments.priority, segments.segment
+select
+    segments.priority,
+    segments.segment
 from {{ ref('rfm_segments') }} as segments
-where segments.priority not in (select priority from winners)
+where segments.priority not in (select winners.priority from winners)

@@ -97,6 +97,11 @@ def differences(left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tu
     return found
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The definitions come last: they have to hold after all nights, outages and rollbacks that the others go through."""
+    items.sort(key=lambda item: item.path.name.startswith("test_definitions"))
+
+
 @pytest.fixture(scope="session")
 def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
     def make(name: str, **settings: str) -> Home:

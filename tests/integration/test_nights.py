@@ -104,9 +104,10 @@ def test_the_first_night_publishes_every_table(company: Home):
         if table != "quarantine":
             assert home_rows(company, f"ops.{table}") > 0, table
     uncommented = company.query(
-        "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null"
+        "select table_name, column_name from duckdb_columns() where schema_name in ('marts', 'ops') and comment is null"
     )
     assert uncommented == []
+    assert company.query("select count(*) from duckdb_columns() where column_name = '_fingerprint'") == [(0,)]
     assert (company.path / "quality" / "index.html").exists()
     assert (company.path / "published" / "index.html").exists()
     assert (company.path / "published" / "parquet" / "marts.orders" / "part-0.parquet").exists()
@@ -191,6 +192,18 @@ def test_a_rebuild_gives_the_same_tables(company: Home):
     outcome = company.run("rebuild")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert differences(before, company.tables()) == {}
+
+
+def test_verify_finds_everything_whole_and_names_what_is_not(company: Home):
+    assert company.run("verify").returncode == 0
+    file = next((company.path / "lake" / "raw_pos" / "receipts").glob("*.parquet"))
+    content = file.read_bytes()
+    file.unlink()
+    outcome = company.run("verify")
+    assert outcome.returncode == 1
+    assert "receipts" in outcome.stdout
+    file.write_bytes(content)
+    assert company.run("verify").returncode == 0
 
 
 def test_readers_can_return_to_the_publication_before_and_the_next_run_goes_on(company: Home):

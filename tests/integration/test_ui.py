@@ -111,3 +111,25 @@ def test_the_schedule_is_on_at_two_in_the_reporting_zone(ask):
     assert [(s["cronSchedule"], s["executionTimezone"], s["scheduleState"]["status"]) for s in schedules] == [
         ("0 2 * * *", "Asia/Shanghai", "RUNNING")
     ]
+
+
+def test_a_run_launched_from_the_ui_finds_the_demo_company_and_publishes(ask, company: Home):
+    """What the schedule and the UI start is the same job, in a process of Dagster's own."""
+    before = company.query("select max(run_id) from ops.runs")[0][0]
+    launched = ask(
+        'mutation { launchRun(executionParams: { selector: { pipelineName: "nightly",'
+        ' repositoryName: "__repository__", repositoryLocationName: "dagster_project.definitions" },'
+        ' runConfigData: "{resources: {night: {config: {mode: again}}}}" })'
+        " { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"
+    )["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    deadline = time.monotonic() + 300
+    status = ""
+    while status not in ("SUCCESS", "FAILURE", "CANCELED"):
+        assert time.monotonic() < deadline, status
+        time.sleep(2)
+        status = ask(f'{{ runOrError(runId: "{launched["run"]["runId"]}") {{ ... on Run {{ status }} }} }}')[
+            "runOrError"
+        ]["status"]
+    assert status == "SUCCESS"
+    assert company.query("select max(run_id) from ops.runs")[0][0] > before

@@ -14,7 +14,7 @@ def house(tmp_path, **env):
 
 def test_defaults(tmp_path):
     found = house(tmp_path)
-    assert (found.currency, found.timezone, found.demo_persons, found.demo_seed) == ("CNY", "Asia/Shanghai", 5000, 1)
+    assert (found.currency, found.timezone, *found.demo_size()) == ("CNY", "Asia/Shanghai", 5000, 1)
     assert found.memory_limit.endswith("GiB")
     assert found.is_demo()
 
@@ -75,10 +75,24 @@ def test_nothing_configured_and_no_demo_says_what_to_set(tmp_path):
 def test_a_home_of_a_newer_version_is_left_alone(tmp_path):
     (tmp_path / "home.json").write_text(json.dumps({"kind": "demo", "state_version": 999}))
     with pytest.raises(ConfigurationError, match="newer Omnihouse"):
-        house(tmp_path).settle(demo=True)
+        house(tmp_path, DEMO_PERSONS="10").is_demo()
+
+
+def test_a_demo_company_keeps_its_size(tmp_path):
+    house(tmp_path, DEMO_PERSONS="10").settle(demo=True)
+    assert house(tmp_path, DEMO_PERSONS="10").is_demo()
+    assert house(tmp_path).is_demo()
+    assert house(tmp_path).demo_size() == (10, 1)
+    with pytest.raises(ConfigurationError, match="10 persons"):
+        house(tmp_path, DEMO_PERSONS="11").is_demo()
 
 
 def test_secrets_are_known_and_not_shown(tmp_path):
-    found = house(tmp_path, SOURCES__SHOPIFY__ACCESS_TOKEN="shpat_secret", SOURCES__SHOPIFY__SHOP_URL="https://x.test")
-    assert "shpat_secret" in found.secrets()
+    found = house(
+        tmp_path,
+        SOURCES__SHOPIFY__ACCESS_TOKEN="shpat_secret",
+        SOURCES__SHOPIFY__SHOP_URL="https://x.test",
+        SOURCES__POS__DATABASE_URL="postgresql://till:geheim@db.test/shop",
+    )
+    assert set(found.secrets()) == {"shpat_secret", "geheim", "postgresql://till:geheim@db.test/shop"}
     assert "shpat_secret" not in repr(found)

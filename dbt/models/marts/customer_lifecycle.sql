@@ -39,7 +39,9 @@ known_customers as (
 
 first_orders as (
 
-    select customer_id, ordered_at
+    select
+        customer_id,
+        ordered_at
     from order_gaps
     where qualifying_number = 1
 
@@ -90,13 +92,31 @@ after_orders as (
 
 silences as (
 
-    select customer_id, 'at_risk' as stage, 'silence' as reason, at_risk_at as entered_at, dormant_at as until_at, next_ordered_at
+    select
+        customer_id,
+        'at_risk' as stage,
+        'silence' as reason,
+        at_risk_at as entered_at,
+        dormant_at as until_at,
+        next_ordered_at
     from order_gaps
     union all
-    select customer_id, 'dormant', 'silence', dormant_at, lost_at, next_ordered_at
+    select
+        customer_id,
+        'dormant' as stage,
+        'silence' as reason,
+        dormant_at,
+        lost_at,
+        next_ordered_at
     from order_gaps
     union all
-    select customer_id, 'lost', 'silence', lost_at, null, next_ordered_at
+    select
+        customer_id,
+        'lost' as stage,
+        'silence' as reason,
+        lost_at,
+        null as until_at,
+        next_ordered_at
     from order_gaps
 
 ),
@@ -126,7 +146,8 @@ stages as (
 
 final as (
 
-    -- A stage appears, and is left, when the as-of reaches its time. Two orders at one instant leave nothing between them.
+    -- A stage appears, and is left, when the as-of reaches its time.
+    -- Two orders at one instant leave nothing between them.
     select
         stages.customer_id,
         stages.stage,

@@ -21,11 +21,26 @@ rfm_segments as (
 
 measures as (
 
-    select customer_id, as_of_date, 'recency' as measure, cast(recency_days as decimal(18, 3)) as x from rfm_values
+    select
+        customer_id,
+        as_of_date,
+        'recency' as measure,
+        cast(recency_days as decimal(18, 3)) as x
+    from rfm_values
     union all
-    select customer_id, as_of_date, 'frequency', cast(frequency as decimal(18, 3)) from rfm_values
+    select
+        customer_id,
+        as_of_date,
+        'frequency' as measure,
+        cast(frequency as decimal(18, 3)) as x
+    from rfm_values
     union all
-    select customer_id, as_of_date, 'monetary', cast(monetary as decimal(18, 3)) from rfm_values
+    select
+        customer_id,
+        as_of_date,
+        'monetary' as measure,
+        cast(monetary as decimal(18, 3)) as x
+    from rfm_values
 
 ),
 
@@ -36,6 +51,13 @@ ranked as (
         row_number() over (partition by as_of_date, measure order by x) - 1 as position,
         count(*) over (partition by as_of_date, measure) as population
     from measures
+
+),
+
+cut_numbers as (
+
+    select unnest(generate_series(1, cast(bins as bigint) - 1)) as k
+    from rfm_config
 
 ),
 
@@ -56,7 +78,7 @@ cuts as (
         ) + max(cast(rfm_config.cut_offset as decimal(18, 3)) * rfm_config.bins) as cut_times_bins
     from ranked
     cross join rfm_config
-    cross join (select unnest(generate_series(1, (select cast(bins as bigint) from rfm_config) - 1)) as k) as steps
+    cross join cut_numbers as steps
     where ranked.position - (ranked.population - 1) * steps.k // rfm_config.bins in (0, 1)
     group by ranked.as_of_date, ranked.measure, steps.k
 
@@ -97,7 +119,9 @@ pivoted as (
 
 populations as (
 
-    select as_of_date, count(*) as population
+    select
+        as_of_date,
+        count(*) as population
     from rfm_values
     group by as_of_date
 
@@ -123,6 +147,16 @@ published_scores as (
 
 ),
 
+distinct_scores as (
+
+    select distinct
+        r_score,
+        f_score,
+        m_score
+    from published_scores
+
+),
+
 score_segments as (
 
     select
@@ -130,7 +164,7 @@ score_segments as (
         scores.f_score,
         scores.m_score,
         rfm_segments.segment
-    from (select distinct r_score, f_score, m_score from published_scores) as scores
+    from distinct_scores as scores
     inner join rfm_segments
         on
             scores.r_score between rfm_segments.r_min and rfm_segments.r_max

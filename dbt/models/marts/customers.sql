@@ -118,7 +118,9 @@ unlinked_returns as (
 
 first_touches as (
 
-    select customer_id, channel
+    select
+        customer_id,
+        channel
     from touchpoints
     where customer_id is not null
     qualify row_number() over (partition by customer_id order by occurred_at, touchpoint_id) = 1
@@ -127,7 +129,9 @@ first_touches as (
 
 order_channels as (
 
-    select customer_id, channel
+    select
+        customer_id,
+        channel
     from orders
     where is_valid and customer_id is not null
     group by customer_id, channel
@@ -174,7 +178,8 @@ final as (
         customer_rfm.segment as rfm_segment,
         cast(people.record_count as integer) as record_count,
         cast(coalesce(order_totals.orders_count, 0) as integer) as orders_count,
-        {{ money('coalesce(order_totals.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }} as net_revenue,
+        {{ money('coalesce(order_totals.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
+            as net_revenue,
         people.has_consent as marketing_consent,
         people.is_anonymous,
         people.first_seen_at,

@@ -46,7 +46,8 @@ joined as (
     from states
     inner join headers on states.order_id = headers.order_id
     inner join lines on states.order_id = lines.order_id
-    left join refunded_lines on lines.order_id = refunded_lines.order_id and lines.line_number = refunded_lines.line_number
+    left join refunded_lines
+        on lines.order_id = refunded_lines.order_id and lines.line_number = refunded_lines.line_number
 
 ),
 
@@ -77,7 +78,7 @@ ranked as (
     select
         *,
         units - sum(whole_units) over (partition by order_id) as missing_units,
-        row_number() over (partition by order_id order by remainder desc, line_number) as remainder_rank
+        row_number() over (partition by order_id order by remainder desc, line_number asc) as remainder_rank
     from truncated
 
 ),

@@ -37,10 +37,12 @@ final as (
         headers.due_amount,
         states.refund_amount,
         {{ money('headers.due_amount - states.refund_amount') }} as net_amount,
-        {{ money('headers.gross_amount - headers.discount_amount - states.refunded_merchandise_amount') }} as net_sales_amount,
+        {{ money('headers.gross_amount - headers.discount_amount - states.refunded_merchandise_amount') }}
+            as net_sales_amount,
         headers.gift_card_sold_amount,
         {{ round_money('headers.due_amount * states.fx_rate', reporting_minor_unit()) }} as due_amount_reporting,
-        {{ round_money('cast(headers.due_amount - states.refund_amount as decimal(18, 3)) * states.fx_rate', reporting_minor_unit()) }}
+        {{ round_money('cast(headers.due_amount - states.refund_amount as decimal(18, 3)) * states.fx_rate',
+                       reporting_minor_unit()) }}
             as net_amount_reporting,
         states.fx_rate,
         states.customer_order_number,

@@ -73,11 +73,11 @@ newest as (
         -- The catalogue may not name a category that the till does.
         first_value(category ignore nulls) over (
             partition by product_id
-            order by preference, described_at desc, tie
+            order by preference asc, described_at desc, tie asc
             rows between unbounded preceding and unbounded following
         ) as any_category
     from unioned
-    qualify row_number() over (partition by product_id order by preference, described_at desc, tie) = 1
+    qualify row_number() over (partition by product_id order by preference asc, described_at desc, tie asc) = 1
 
 ),
 

@@ -60,25 +60,30 @@ source_bookings as (
         total_amount as amount
     from shopify_orders
     union all
-    select 'shopify', refunds.currency, {{ reporting_date('refunds.refunded_at') }}, -refunds.amount
+    select
+        'shopify' as source_system,
+        refunds.currency,
+        {{ reporting_date('refunds.refunded_at') }} as business_date,
+        -refunds.amount as amount
     from shopify_refunds as refunds
     inner join shopify_orders on refunds.order_id = shopify_orders.order_id
     union all
     -- A cancelled order takes back what it had booked and not refunded yet.
     select
-        'shopify',
+        'shopify' as source_system,
         orders.currency,
-        {{ reporting_date('coalesce(orders.cancelled_at, orders.closed_at, orders.updated_at)') }},
-        -greatest(orders.total_amount - coalesce(shopify_refunded.amount, 0), 0)
+        {{ reporting_date('coalesce(orders.cancelled_at, orders.closed_at, orders.updated_at)') }} as business_date,
+        -greatest(orders.total_amount - coalesce(shopify_refunded.amount, 0), 0) as amount
     from shopify_orders as orders
     left join shopify_refunded on orders.order_id = shopify_refunded.order_id
     where orders.cancelled_at is not null or orders.financial_status = 'voided'
     union all
     select
-        'pos',
+        'pos' as source_system,
         receipts.currency,
-        {{ local_date('receipts.sold_at', "coalesce(stores.timezone, " ~ reporting_timezone() ~ ")") }},
-        case receipts.kind when 'return' then -receipts.total_amount else receipts.total_amount end
+        {{ local_date('receipts.sold_at', "coalesce(stores.timezone, " ~ reporting_timezone() ~ ")") }}
+            as business_date,
+        case receipts.kind when 'return' then -receipts.total_amount else receipts.total_amount end as amount
     from pos_receipts as receipts
     left join pos_stores as stores on receipts.store_id = stores.store_id
 
@@ -106,7 +111,11 @@ mart_bookings as (
     from orders
     where status != 'voided' or source_system != 'pos'
     union all
-    select source_system, currency, refund_date, -booked_amount
+    select
+        source_system,
+        currency,
+        refund_date,
+        -booked_amount as amount
     from refunds
     where kind != 'void' or source_system != 'pos'
 

@@ -45,7 +45,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['currency', 'impressions', 'clicks', 'conversions', 'cost', 'cost_reporting']) }} as _fingerprint
+        {{ fingerprint(['currency', 'impressions', 'clicks', 'conversions', 'cost', 'cost_reporting']) }}
+            as _fingerprint
     from joined
 
 )

@@ -79,7 +79,9 @@ contact_values as (
 
 blocked_contacts as (
 
-    select contact_values.attribute, contact_values.value
+    select
+        contact_values.attribute,
+        contact_values.value
     from contact_values
     inner join blocked_values
         on
@@ -87,7 +89,9 @@ blocked_contacts as (
             and regexp_replace(contact_values.plain_value, '^86(1[0-9]{10})$', '\1') = lower(blocked_values.value)
     where lower(blocked_values.is_pattern) not in ('y', 'yes', 'true')
     union
-    select attribute, value
+    select
+        attribute,
+        value
     from contact_values
     where
         (attribute = 'phone' and regexp_full_match(plain_value, {{ blocked_pattern('phone') }}))
@@ -119,7 +123,7 @@ final as (
         on usable.attribute = source_trust.attribute and usable.source_system = source_trust.source_system
     qualify row_number() over (
         partition by members.customer_id, usable.attribute
-        order by coalesce(source_trust.rank, 99), usable.updated_at desc nulls last, usable.record_key
+        order by coalesce(source_trust.rank, 99) asc, usable.updated_at desc nulls last, usable.record_key asc
     ) = 1
 
 )

@@ -57,7 +57,9 @@ with_prior as (
     select
         followed.*,
         coalesce(
-            case when category_medians.gaps >= lifecycle_config.min_category_gaps then category_medians.median_seconds end,
+            case
+                when category_medians.gaps >= lifecycle_config.min_category_gaps then category_medians.median_seconds
+            end,
             quarter_medians.median_seconds,
             lifecycle_config.fixed_gap_days * 86400
         ) as prior_seconds,
@@ -87,7 +89,8 @@ usual as (
             when lifecycle_config.mode = 'fixed' then lifecycle_config.fixed_gap_days * 86400
             else least(
                 greatest(
-                    (own_seconds + lifecycle_config.prior_gaps * prior_seconds) / (own_gaps + lifecycle_config.prior_gaps),
+                    (with_prior.own_seconds + lifecycle_config.prior_gaps * with_prior.prior_seconds)
+                    / (with_prior.own_gaps + lifecycle_config.prior_gaps),
                     lifecycle_config.min_gap_days * 86400
                 ),
                 lifecycle_config.max_gap_days * 86400
@@ -107,9 +110,12 @@ final as (
         cast(round(usual.usual_gap_seconds) as bigint) as usual_gap_seconds,
         usual.ordered_at,
         usual.next_ordered_at,
-        usual.ordered_at + to_seconds(cast(round(lifecycle_config.at_risk_factor * usual.usual_gap_seconds) as bigint)) as at_risk_at,
-        usual.ordered_at + to_seconds(cast(round(lifecycle_config.dormant_factor * usual.usual_gap_seconds) as bigint)) as dormant_at,
-        usual.ordered_at + to_seconds(cast(round(lifecycle_config.lost_factor * usual.usual_gap_seconds) as bigint)) as lost_at
+        usual.ordered_at
+        + to_seconds(cast(round(lifecycle_config.at_risk_factor * usual.usual_gap_seconds) as bigint)) as at_risk_at,
+        usual.ordered_at
+        + to_seconds(cast(round(lifecycle_config.dormant_factor * usual.usual_gap_seconds) as bigint)) as dormant_at,
+        usual.ordered_at
+        + to_seconds(cast(round(lifecycle_config.lost_factor * usual.usual_gap_seconds) as bigint)) as lost_at
     from usual
     cross join lifecycle_config
 

@@ -27,11 +27,13 @@ run_parameters as (
 
 month_ends as (
 
-    select cast(unnest(generate_series(
-        date_trunc('month', as_of_date) - to_months(cast(history_months - 1 as integer)),
-        date_trunc('month', as_of_date) + interval 1 month,
-        interval 1 month
-    )) as date) - 1 as as_of_date
+    select
+        cast(unnest(generate_series(
+            date_trunc('month', run_parameters.as_of_date)
+            - to_months(cast(rfm_config.history_months - 1 as integer)),
+            date_trunc('month', run_parameters.as_of_date) + interval 1 month,
+            interval 1 month
+        )) as date) - 1 as as_of_date
     from run_parameters
     cross join rfm_config
 
@@ -39,11 +41,16 @@ month_ends as (
 
 as_of_dates as (
 
-    select month_ends.as_of_date, 'month_end' as basis
+    select
+        month_ends.as_of_date,
+        'month_end' as basis
     from month_ends
     inner join run_parameters on month_ends.as_of_date < run_parameters.as_of_date
     union all
-    select as_of_date, 'tonight' from run_parameters
+    select
+        as_of_date,
+        'tonight' as basis
+    from run_parameters
 
 ),
 
@@ -69,7 +76,7 @@ given_back as (
         sum(refunds.amount) as amount,
         sum(refunds.amount_reporting) as amount_reporting
     from windows
-    inner join refunds on refunds.reporting_date <= windows.as_of_date
+    inner join refunds on windows.as_of_date >= refunds.reporting_date
     where refunds.is_counted and refunds.order_id is not null
     group by windows.as_of_date, refunds.order_id
 
@@ -85,7 +92,7 @@ purchases as (
         valid_orders.due_amount_reporting - coalesce(given_back.amount_reporting, 0) as net_amount_reporting
     from windows
     inner join valid_orders
-        on valid_orders.reporting_date > windows.after_date and valid_orders.reporting_date <= windows.as_of_date
+        on windows.after_date < valid_orders.reporting_date and windows.as_of_date >= valid_orders.reporting_date
     left join given_back on windows.as_of_date = given_back.as_of_date and valid_orders.order_id = given_back.order_id
     where valid_orders.due_amount = 0 or valid_orders.due_amount > coalesce(given_back.amount, 0)
 
@@ -100,7 +107,7 @@ unlinked_returns as (
         sum(refunds.amount_reporting) as amount_reporting
     from windows
     inner join refunds
-        on refunds.reporting_date > windows.after_date and refunds.reporting_date <= windows.as_of_date
+        on windows.after_date < refunds.reporting_date and windows.as_of_date >= refunds.reporting_date
     where refunds.status = 'unlinked' and refunds.customer_id is not null
     group by windows.as_of_date, refunds.customer_id
 
@@ -128,7 +135,8 @@ final as (
         summed.basis,
         cast(summed.recency_days as integer) as recency_days,
         cast(summed.frequency as integer) as frequency,
-        {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }} as monetary
+        {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
+            as monetary
     from summed
     left join unlinked_returns
         on summed.customer_id = unlinked_returns.customer_id and summed.as_of_date = unlinked_returns.as_of_date

@@ -22,17 +22,33 @@ run_parameters as (
 -- A rate the company dropped wins over the shipped one of the same pair and day.
 candidates as (
 
-    select date, base_currency, quote_currency, cast(rate as decimal(20, 8)) as rate, 2 as preference, 'seed' as source_system
+    select
+        date,
+        base_currency,
+        quote_currency,
+        cast(rate as decimal(20, 8)) as rate,
+        2 as preference,
+        'seed' as source_system
     from shipped_rates
     union all
-    select date, base_currency, quote_currency, cast(rate as decimal(20, 8)), 1, source_system
+    select
+        date,
+        base_currency,
+        quote_currency,
+        cast(rate as decimal(20, 8)) as rate,
+        1 as preference,
+        source_system
     from dropped_rates
 
 ),
 
 given as (
 
-    select date, base_currency, quote_currency, rate
+    select
+        date,
+        base_currency,
+        quote_currency,
+        rate
     from candidates
     where rate > 0
     qualify row_number() over (
@@ -44,17 +60,32 @@ given as (
 
 steps as (
 
-    select date, base_currency as from_currency, quote_currency as to_currency, cast(rate as double) as rate, 1 as preference
+    select
+        date,
+        base_currency as from_currency,
+        quote_currency as to_currency,
+        cast(rate as double) as rate,
+        1 as preference
     from given
     union all
-    select date, quote_currency, base_currency, 1 / cast(rate as double), 2
+    select
+        date,
+        quote_currency,
+        base_currency,
+        1 / cast(rate as double) as rate,
+        2 as preference
     from given
 
 ),
 
 direct as (
 
-    select date, from_currency as currency, rate, preference, '' as through_currency
+    select
+        date,
+        from_currency as currency,
+        rate,
+        preference,
+        '' as through_currency
     from steps
     where to_currency = {{ reporting_currency() }}
 
@@ -88,7 +119,10 @@ routes as (
 
 published as (
 
-    select date, currency, cast(round(rate, 12) as decimal(20, 12)) as rate
+    select
+        date,
+        currency,
+        cast(round(rate, 12) as decimal(20, 12)) as rate
     from routes
     where currency != {{ reporting_currency() }}
     qualify row_number() over (partition by date, currency order by preference, through_currency, rate) = 1

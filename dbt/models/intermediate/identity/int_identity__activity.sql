@@ -27,26 +27,47 @@ events as (
 
 activities as (
 
-    select record_key, ordered_at as active_at from orders where record_key is not null
+    select
+        record_key,
+        ordered_at as active_at
+    from orders
+    where record_key is not null
     union all
-    select record_key, refunded_at from returns where record_key is not null
+    select
+        record_key,
+        refunded_at
+    from returns
+    where record_key is not null
     union all
-    select 'zendesk/requester/' || requester_id, created_at from tickets where requester_id is not null
+    select
+        'zendesk/requester/' || requester_id as record_key,
+        created_at
+    from tickets
+    where requester_id is not null
 
 ),
 
 summed as (
 
-    select record_key, min(active_at) as first_active_at, max(active_at) as last_active_at
+    select
+        record_key,
+        min(active_at) as first_active_at,
+        max(active_at) as last_active_at
     from activities
     group by record_key
     union all
-    select 'events/user/' || user_id, min(occurred_at), max(occurred_at)
+    select
+        'events/user/' || user_id as record_key,
+        min(occurred_at) as first_active_at,
+        max(occurred_at) as last_active_at
     from events
     where user_id is not null
     group by user_id
     union all
-    select 'events/device/' || device_id, min(occurred_at), max(occurred_at)
+    select
+        'events/device/' || device_id as record_key,
+        min(occurred_at) as first_active_at,
+        max(occurred_at) as last_active_at
     from events
     where device_id is not null
     group by device_id

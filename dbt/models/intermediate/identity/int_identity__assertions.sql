@@ -36,20 +36,40 @@ stated as (
         last_version_at as last_at
     from contacts
     union all
-    select record_key, 'email', email, created_at, created_at
+    select
+        record_key,
+        'email' as type,
+        email,
+        created_at,
+        created_at as last_at
     from records
     where record_type = 'guest_order' and email is not null
     union all
-    select record_key, 'phone', phone, created_at, created_at
+    select
+        record_key,
+        'phone' as type,
+        phone,
+        created_at,
+        created_at as last_at
     from records
     where record_type in ('guest_order', 'name_only') and phone is not null
     union all
-    select 'events/user/' || user_id, 'email', email, min(occurred_at), max(occurred_at)
+    select
+        'events/user/' || user_id as record_key,
+        'email' as type,
+        email,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
     from events
     where user_id is not null and email is not null
     group by user_id, email
     union all
-    select 'events/user/' || user_id, 'phone', phone, min(occurred_at), max(occurred_at)
+    select
+        'events/user/' || user_id as record_key,
+        'phone' as type,
+        phone,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
     from events
     where user_id is not null and phone is not null
     group by user_id, phone
@@ -89,24 +109,51 @@ kept as (
 
 issued as (
 
-    select record_key, 'login' as type, source_record_id as value, first_seen_at as first_at, last_seen_at as last_at
+    select
+        record_key,
+        'login' as type,
+        source_record_id as value,
+        first_seen_at as first_at,
+        last_seen_at as last_at
     from records
-    where (source_system = 'shopify' and record_type = 'customer') or (source_system = 'events' and record_type = 'user')
+    where
+        (source_system = 'shopify' and record_type = 'customer')
+        or (source_system = 'events' and record_type = 'user')
     union all
-    select records.record_key, 'login', users.external_id, records.first_seen_at, records.last_seen_at
+    select
+        records.record_key,
+        'login' as type,
+        users.external_id,
+        records.first_seen_at,
+        records.last_seen_at
     from records
     inner join zendesk_users as users on records.source_system = 'zendesk' and records.source_record_id = users.user_id
     where users.external_id is not null
     union all
-    select record_key, 'member_no', source_record_id, first_seen_at, last_seen_at
+    select
+        record_key,
+        'member_no' as type,
+        source_record_id,
+        first_seen_at,
+        last_seen_at
     from records
     where source_system = 'pos' and record_type = 'member'
     union all
-    select record_key, 'device', source_record_id, first_seen_at, last_seen_at
+    select
+        record_key,
+        'device' as type,
+        source_record_id,
+        first_seen_at,
+        last_seen_at
     from records
     where source_system = 'events' and record_type = 'device'
     union all
-    select 'events/user/' || user_id, 'device', device_id, min(occurred_at), max(occurred_at)
+    select
+        'events/user/' || user_id as record_key,
+        'device' as type,
+        device_id,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
     from events
     where user_id is not null and device_id is not null
     group by user_id, device_id

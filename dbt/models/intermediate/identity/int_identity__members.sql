@@ -28,7 +28,10 @@ run_parameters as (
 
 first_decisions as (
 
-    select record_key, customer_id, min(linked_at) as linked_at
+    select
+        record_key,
+        customer_id,
+        min(linked_at) as linked_at
     from decisions
     group by record_key, customer_id
 

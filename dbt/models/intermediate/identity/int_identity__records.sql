@@ -223,7 +223,7 @@ zendesk_records as (
         created_at,
         updated_at
     from zendesk_users
-    where role = 'end-user' or user_id in (select requester_id from zendesk_tickets)
+    where role = 'end-user' or user_id in (select zendesk_tickets.requester_id from zendesk_tickets)
 
 ),
 
@@ -300,9 +300,11 @@ keyed as (
 
     select
         unioned.source_system || '/' || unioned.record_type || '/' || unioned.source_record_id as record_key,
-        unioned.* exclude (country),
-        case when length(unioned.country) = 2 then upper(unioned.country) else countries.country_code end as country_code,
-        unioned.country
+        unioned.*,
+        case
+            when length(unioned.country) = 2 then upper(unioned.country)
+            else countries.country_code
+        end as country_code
     from unioned
     left join countries on lower(unioned.country) = countries.country_name
 
@@ -316,7 +318,7 @@ final as (
         keyed.record_type,
         keyed.source_record_id,
         -- Phones without a prefix are read as numbers of the record's country, or of the company's.
-        coalesce(keyed.country_code, (select country_code from home_country)) as default_region,
+        coalesce(keyed.country_code, (select home_country.country_code from home_country)) as default_region,
         keyed.full_name,
         keyed.given_name,
         keyed.family_name,

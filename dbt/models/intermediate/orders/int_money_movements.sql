@@ -33,11 +33,11 @@ movements as (
     from headers
     union all
     select
-        order_id || ':tip_or_rounding',
+        order_id || ':tip_or_rounding' as movement_id,
         order_id,
-        null,
+        null as refund_id,
         source_system,
-        case when source_system = 'pos' then 'rounding' else 'tip' end,
+        case when source_system = 'pos' then 'rounding' else 'tip' end as movement_type,
         currency,
         order_date,
         separate_amount
@@ -45,11 +45,11 @@ movements as (
     where separate_amount != 0
     union all
     select
-        order_id || ':gift_card_sale',
+        order_id || ':gift_card_sale' as movement_id,
         order_id,
-        null,
+        null as refund_id,
         source_system,
-        'gift_card_sale',
+        'gift_card_sale' as movement_type,
         currency,
         order_date,
         gift_card_sold_amount
@@ -57,11 +57,11 @@ movements as (
     where gift_card_sold_amount != 0
     union all
     select
-        refund_id,
+        refund_id as movement_id,
         order_id,
         refund_id,
         source_system,
-        kind,
+        kind as movement_type,
         currency,
         business_date,
         {{ money('-booked_amount') }}

@@ -54,15 +54,18 @@ shopify as (
         case when coalesce(source_name, 'web') = 'web' then 'online_store' else source_name end as channel,
         payment_gateway as payment_method,
         currency,
-        {{ money('coalesce(shipping_amount, 0) - case when taxes_included then coalesce(shipping_tax_amount, 0) else 0 end') }}
+        {{ money('coalesce(shipping_amount, 0)'
+                 ~ ' - case when taxes_included then coalesce(shipping_tax_amount, 0) else 0 end') }}
             as shipping_charge_amount,
         {{ money('coalesce(tip_amount, 0) + coalesce(duties_amount, 0)') }} as other_amount,
         {{ money('coalesce(tip_amount, 0)') }} as tip_amount,
-        {{ money('case when taxes_included then coalesce(shipping_tax_amount, 0) else coalesce(tax_amount, 0) end') }} as added_tax_amount,
+        {{ money('case when taxes_included then coalesce(shipping_tax_amount, 0) else coalesce(tax_amount, 0) end') }}
+            as added_tax_amount,
         {{ money('total_amount') }} as booked_amount,
         coalesce(is_test, false) as is_test,
         financial_status in ('paid', 'partially_paid', 'partially_refunded', 'refunded') as is_paid,
-        regexp_matches(lower(coalesce(payment_gateway, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款') as is_cash_on_delivery,
+        regexp_matches(lower(coalesce(payment_gateway, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款')
+            as is_cash_on_delivery,
         cancelled_at is not null as is_cancelled,
         coalesce(financial_status = 'voided', false) as is_voided,
         {{ reporting_timezone() }} as business_timezone,
@@ -84,7 +87,8 @@ pos as (
         receipts.receipt_no as order_name,
         case
             when receipts.member_no is not null then 'pos/member/' || receipts.member_no
-            when coalesce(receipts.customer_name, receipts.customer_phone) is not null then 'pos/name_only/' || receipts.receipt_id
+            when coalesce(receipts.customer_name, receipts.customer_phone) is not null
+                then 'pos/name_only/' || receipts.receipt_id
         end as record_key,
         receipts.store_id,
         'store' as channel,

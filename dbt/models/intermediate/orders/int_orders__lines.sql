@@ -44,7 +44,8 @@ shopify as (
         {{ money('lines.unit_price') }} as unit_price,
         {{ money('lines.quantity * lines.unit_price') }} as listed_amount,
         {{ money('coalesce(lines.discount_amount, 0)') }} as discount_amount,
-        {{ money('case when orders.taxes_included then coalesce(lines.tax_amount, 0) else 0 end') }} as contained_tax_amount,
+        {{ money('case when orders.taxes_included then coalesce(lines.tax_amount, 0) else 0 end') }}
+            as contained_tax_amount,
         coalesce(lines.is_gift_card, false) as is_gift_card
     from shopify_order_lines as lines
     inner join shopify_orders as orders on lines.order_id = orders.order_id
@@ -95,7 +96,8 @@ final as (
         unit_price,
         {{ money('case when is_gift_card then 0 else listed_amount - contained_tax_amount end') }} as gross_amount,
         {{ money('case when is_gift_card then 0 else discount_amount end') }} as discount_amount,
-        {{ money('case when is_gift_card then 0 else listed_amount - contained_tax_amount - discount_amount end') }} as net_amount,
+        {{ money('case when is_gift_card then 0 else listed_amount - contained_tax_amount - discount_amount end') }}
+            as net_amount,
         {{ money('case when is_gift_card then 0 else contained_tax_amount end') }} as contained_tax_amount,
         {{ money('case when is_gift_card then listed_amount - discount_amount else 0 end') }} as gift_card_sold_amount,
         is_gift_card

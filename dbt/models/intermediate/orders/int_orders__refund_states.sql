@@ -16,7 +16,7 @@ members as (
 joined as (
 
     select
-        refunds.* exclude (record_key),
+        refunds.*,
         members.customer_id,
         {{ reporting_date('refunds.refunded_at') }} as reporting_date
     from refunds
@@ -27,9 +27,9 @@ joined as (
 final as (
 
     select
-        *,
-        {{ fingerprint(['order_id', 'source_system', 'source_refund_id', 'store_id', 'customer_id', 'twin_of', 'kind', 'status',
-                        'currency', 'amount', 'booked_amount', 'amount_reporting', 'is_test', 'business_date',
+        * exclude (record_key),
+        {{ fingerprint(['order_id', 'source_system', 'source_refund_id', 'store_id', 'customer_id', 'twin_of', 'kind',
+                        'status', 'currency', 'amount', 'booked_amount', 'amount_reporting', 'is_test', 'business_date',
                         'reporting_date', 'refunded_at']) }} as _fingerprint
     from joined
 

@@ -34,7 +34,10 @@ currencies as (
 
 order_currencies as (
 
-    select distinct order_id, currency from refunds
+    select distinct
+        order_id,
+        currency
+    from refunds
 
 ),
 
@@ -121,7 +124,7 @@ final as (
         cast(least(returned.quantity, lines.quantity) as decimal(18, 3)) as refunded_quantity,
         case
             when returned.quantity >= lines.quantity then lines.net_amount
-            else {{ round_money('lines.net_amount * returned.quantity / nullif(lines.quantity, 0)', 'currencies.minor_unit') }}
+            else {{ round_share('lines.net_amount', 'returned.quantity', 'lines.quantity', 'currencies.minor_unit') }}
         end as refunded_merchandise_amount
     from returned
     inner join lines on returned.order_id = lines.order_id and returned.line_number = lines.line_number

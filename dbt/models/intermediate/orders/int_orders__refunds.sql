@@ -87,7 +87,8 @@ rated as (
         reductions.* exclude (record_key),
         coalesce(headers.record_key, reductions.record_key) as record_key,
         case
-            when coalesce(headers.currency, reductions.currency) = {{ reporting_currency() }} then cast(1 as decimal(20, 12))
+            when coalesce(headers.currency, reductions.currency) = {{ reporting_currency() }}
+                then cast(1 as decimal(20, 12))
             else daily_rates.rate
         end as fx_rate,
         headers.due_amount,
@@ -135,8 +136,10 @@ final as (
         case
             when running.counts = 1 and running.order_id is not null
                 then
-                    {{ round_money('cast(running.due_amount - (running.amount_until - running.amount) as decimal(18, 3)) * running.fx_rate', 'running.minor_unit') }}
-                    - {{ round_money('cast(running.due_amount - running.amount_until as decimal(18, 3)) * running.fx_rate', 'running.minor_unit') }}
+                    {{ round_money('cast(running.due_amount - (running.amount_until - running.amount)'
+                                   ~ ' as decimal(18, 3)) * running.fx_rate', 'running.minor_unit') }}
+                    - {{ round_money('cast(running.due_amount - running.amount_until'
+                                     ~ ' as decimal(18, 3)) * running.fx_rate', 'running.minor_unit') }}
             else {{ round_money('running.amount * running.fx_rate', 'running.minor_unit') }}
         end as amount_reporting,
         running.fx_rate,

@@ -58,8 +58,8 @@ till_returns as (
     left join headers as online
         on
             online.source_system != 'pos'
-            and online.order_name = receipts.original_order_name
-            and online.currency = receipts.currency
+            and receipts.original_order_name = online.order_name
+            and receipts.currency = online.currency
     where receipts.kind = 'return'
     qualify row_number() over (partition by receipts.receipt_id order by online.order_id) = 1
 
@@ -116,13 +116,20 @@ pairs as (
             and own.amount = till.amount
             and own.source_system != till.source_system
             and abs(epoch(own.refunded_at) - epoch(till.refunded_at)) <= 7 * 86400
-    where till.names_other_source and not own.names_other_source and not till.is_voided and not own.is_voided and own.amount > 0
+    where
+        till.names_other_source
+        and not own.names_other_source
+        and not till.is_voided
+        and not own.is_voided
+        and own.amount > 0
 
 ),
 
 twins as (
 
-    select refund_id, twin_of
+    select
+        refund_id,
+        twin_of
     from pairs
     where place_for_own = 1 and place_for_till = 1
 

@@ -1,4 +1,5 @@
--- Grain: one row per order: all that may still change after it was sold (person, refunds, rate, number), with its fingerprint.
+-- Grain: one row per order: all that may still change after it was sold, with its fingerprint.
+-- That is the person, the refunds, the exchange rate and the order's number.
 {{ config(materialized='table') }}
 
 with headers as (
@@ -55,8 +56,9 @@ line_states as (
 
     select
         order_id,
-        {{ group_fingerprint(['line_number', 'sku', 'product_name', 'category', 'quantity', 'unit_price', 'gross_amount',
-                              'discount_amount', 'gift_card_sold_amount', 'is_gift_card']) }} as lines_fingerprint
+        {{ group_fingerprint(['line_number', 'sku', 'product_name', 'category', 'quantity', 'unit_price',
+                              'gross_amount', 'discount_amount', 'gift_card_sold_amount', 'is_gift_card']) }}
+            as lines_fingerprint
     from lines
     group by order_id
 
@@ -96,9 +98,14 @@ joined as (
         headers.gross_amount - headers.discount_amount as merchandise_amount,
         coalesce(refund_totals.refund_amount, 0) as refund_amount,
         refunded_line_totals.refunded_merchandise_amount as refunded_lines_amount,
-        case when headers.currency = {{ reporting_currency() }} then cast(1 as decimal(20, 12)) else daily_rates.rate end as fx_rate,
-        case when headers.currency = {{ reporting_currency() }} then headers.order_date else daily_rates.fx_rate_date end
-            as fx_rate_date,
+        case
+            when headers.currency = {{ reporting_currency() }} then cast(1 as decimal(20, 12))
+            else daily_rates.rate
+        end as fx_rate,
+        case
+            when headers.currency = {{ reporting_currency() }} then headers.order_date
+            else daily_rates.fx_rate_date
+        end as fx_rate_date,
         (headers.is_paid or headers.is_cash_on_delivery)
         and not headers.is_test
         and not headers.is_cancelled
@@ -142,7 +149,7 @@ numbered as (
             when refund_amount = 0 then 0
             when refund_amount = due_amount then merchandise_amount
             when refunded_lines_amount > 0 then least(refunded_lines_amount, merchandise_amount)
-            else ' ~ round_money('refund_amount * merchandise_amount / nullif(due_amount, 0)', 'minor_unit') ~ '
+            else ' ~ round_share('refund_amount', 'merchandise_amount', 'due_amount', 'minor_unit') ~ '
         end') }} as refunded_merchandise_amount,
         case
             when is_valid and customer_id is not null

@@ -33,7 +33,9 @@ headers as (
 
 shop_orders as (
 
-    select order_name, min(order_id) as order_id
+    select
+        order_name,
+        min(order_id) as order_id
     from headers
     where source_system = 'shopify'
     group by order_name
@@ -72,7 +74,9 @@ joined as (
         cast(metrics.reopens as integer) as reopens,
         cast(ratings.csat_score as integer) as csat_score,
         -- Solved with at most one reply, and it stayed solved.
-        metrics.solved_at is not null and coalesce(metrics.replies, 0) <= 1 and coalesce(metrics.reopens, 0) = 0 as is_one_touch,
+        metrics.solved_at is not null
+        and coalesce(metrics.replies, 0) <= 1
+        and coalesce(metrics.reopens, 0) = 0 as is_one_touch,
         tickets.created_at,
         metrics.first_replied_at,
         metrics.solved_at
@@ -88,8 +92,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'replies', 'reopens', 'csat_score',
-                        'is_one_touch', 'created_at', 'first_replied_at', 'solved_at']) }} as _fingerprint
+        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'replies', 'reopens',
+                        'csat_score', 'is_one_touch', 'created_at', 'first_replied_at', 'solved_at']) }} as _fingerprint
     from joined
 
 )

@@ -1,4 +1,5 @@
--- Grain: one row per distinct marketing context of a session, with the channel of the first rule in channels.csv that fits.
+-- Grain: one row per distinct marketing context of a session, with the channel it means.
+-- That is the channel of the first rule in channels.csv that fits.
 {{ config(materialized='table') }}
 
 with sessions as (

@@ -66,11 +66,13 @@ shared_device_events as (
     select
         identified.event_id,
         last_value(identified.user_customer_id ignore nulls) over before_event as before_customer_id,
-        last_value(case when identified.user_customer_id is not null then identified.occurred_at end ignore nulls) over before_event
-            as before_at,
+        last_value(
+            case when identified.user_customer_id is not null then identified.occurred_at end ignore nulls
+        ) over before_event as before_at,
         first_value(identified.user_customer_id ignore nulls) over after_event as after_customer_id,
-        first_value(case when identified.user_customer_id is not null then identified.occurred_at end ignore nulls) over after_event
-            as after_at
+        first_value(
+            case when identified.user_customer_id is not null then identified.occurred_at end ignore nulls
+        ) over after_event as after_at
     from identified
     inner join device_people on identified.session_device = device_people.session_device and device_people.people > 1
     window

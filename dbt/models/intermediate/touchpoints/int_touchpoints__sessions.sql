@@ -101,7 +101,9 @@ final as (
         first_value(utm_medium) over session_events as utm_medium,
         first_value(utm_campaign) over session_events as utm_campaign,
         -- A page of the same site refers to itself; that is no way in.
-        first_value(case when referrer_host is distinct from page_host then referrer_host end) over session_events as referrer_host,
+        first_value(
+            case when referrer_host is distinct from page_host then referrer_host end
+        ) over session_events as referrer_host,
         is_session_start,
         _fingerprint
     from counted

@@ -51,10 +51,28 @@ ticket_states as (
 
 shop_orders as (
 
-    select order_name, min(order_id) as order_id
+    select
+        order_name,
+        min(order_id) as order_id
     from headers
     where source_system = 'shopify'
     group by order_name
+
+),
+
+-- A session can open with an event that is no page, such as a log-in; what earns credit is its first page.
+first_pages as (
+
+    select
+        events.event_id,
+        true as is_first_page
+    from events
+    inner join sessions on events.event_id = sessions.event_id
+    where events.event_type in ('page', 'screen')
+    qualify row_number() over (
+        partition by sessions.session_id
+        order by events.occurred_at, events.event_id
+    ) = 1
 
 ),
 
@@ -64,7 +82,7 @@ web as (
         'event-' || events.event_id as touchpoint_id,
         event_customers.customer_id,
         case
-            when events.event_type in ('page', 'screen') and sessions.is_session_start and contexts.is_paid then 'ad_click'
+            when first_pages.is_first_page and contexts.is_paid then 'ad_click'
             when events.event_type in ('page', 'screen') then 'page_view'
             when events.event_type in ('identify', 'alias') then 'identified'
             when events.event_name = 'Product Viewed' then 'product_view'
@@ -86,11 +104,12 @@ web as (
         -- A path with an address in it could name a person.
         case when events.path not like '%@%' then events.path end as page_path,
         sessions.is_session_start,
-        coalesce(sessions.is_session_start and contexts.is_eligible, false) as is_eligible,
+        coalesce(first_pages.is_first_page and contexts.is_eligible, false) as is_eligible,
         coalesce(contexts.is_direct, false) as is_direct,
         events.occurred_at
     from events
     inner join sessions on events.event_id = sessions.event_id
+    left join first_pages on events.event_id = first_pages.event_id
     left join event_customers on events.event_id = event_customers.event_id
     left join contexts
         on
@@ -149,15 +168,15 @@ tickets as (
     from ticket_states
     union all
     select
-        'ticket_solved-' || ticket_id,
+        'ticket_solved-' || ticket_id as touchpoint_id,
         customer_id,
-        'ticket_solved',
+        'ticket_solved' as touchpoint_type,
         channel,
         source_system,
-        ticket_id,
+        ticket_id as source_record_id,
         order_id,
         ticket_id,
-        solved_at
+        solved_at as occurred_at
     from ticket_states
     where solved_at is not null
 
@@ -195,8 +214,9 @@ final as (
         coalesce(is_eligible, false) as is_eligible,
         coalesce(is_direct, false) as is_direct,
         occurred_at,
-        {{ fingerprint(['customer_id', 'touchpoint_type', 'channel', 'platform', 'campaign', 'order_id', 'ticket_id', 'session_id',
-                        'sku', 'page_path', 'is_session_start', 'is_eligible', 'is_direct', 'occurred_at']) }} as _fingerprint
+        {{ fingerprint(['customer_id', 'touchpoint_type', 'channel', 'platform', 'campaign', 'order_id', 'ticket_id',
+                        'session_id', 'sku', 'page_path', 'is_session_start', 'is_eligible', 'is_direct',
+                        'occurred_at']) }} as _fingerprint
     from unioned
 
 )

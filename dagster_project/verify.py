@@ -1,0 +1,67 @@
+"""`make verify`: whether lake, decisions and publication are what their records say. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pyarrow.parquet as pq
+
+import ingestion
+from dagster_project import release
+from dagster_project.config import House
+from dagster_project.decisions import Decisions
+
+
+def problems(house: House) -> Iterator[str]:
+    """One sentence for each thing that is not as recorded; nothing when all is well."""
+    yield from _lake(house)
+    yield from _decisions(house)
+    yield from _publication(house)
+
+
+def _lake(house: House) -> Iterator[str]:
+    """Every file of an admitted load is there and whole, with the rows that the ledger counted."""
+    for line in ingestion.Ledger(house.lake).admitted_loads():
+        where = f"load {line['load_id']}, {line['source_system']} {line['source_table']}"
+        found = 0
+        for name in line["files"]:
+            file = house.lake / name
+            if not file.is_file():
+                yield f"{where}: {file} is missing. Restore it from a backup, or withdraw the load with make reject."
+                continue
+            try:
+                found += sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches())
+            except OSError as problem:
+                yield f"{where}: {file} cannot be read ({problem}). Restore it from a backup."
+        if found != line["rows_landed"] + line["rows_rejected"]:
+            yield f"{where}: {found} rows are in the lake, {line['rows_landed'] + line['rows_rejected']} were recorded."
+
+
+def _decisions(house: House) -> Iterator[str]:
+    decisions = Decisions(house.lake)
+    for publication in decisions.publications():
+        file = decisions.folder / "identity" / f"{publication.run_id}.parquet"
+        try:
+            sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches())
+        except OSError as problem:
+            yield f"the ids that run {publication.run_id} published: {file} cannot be read ({problem})."
+
+
+def _publication(house: House) -> Iterator[str]:
+    """The current release holds the bytes that its manifest names."""
+    run_id = release.current(house)
+    if run_id is None:
+        return
+    folder = house.published / "releases" / run_id
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError) as problem:
+        yield f"the current publication {folder} has no readable manifest ({problem}). Run again, or make rollback."
+        return
+    for name, expected in manifest["files"].items():
+        file = folder / name
+        if not file.is_file():
+            yield f"{file} of the current publication is missing. Run again, or make rollback."
+        elif release.sha256(file) != expected["sha256"]:
+            yield f"{file} of the current publication was changed. Run again, or make rollback."

@@ -1,0 +1,194 @@
+"""The company's contacts with its people once more, in plain Python: events, sessions, tickets and advertisements.
+
+What belongs here: reading the landing folder and the service desk as the company keeps them, cutting events into
+sessions and giving each event of a shared device to a person, by the written definitions. Who is who is elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.integration.recompute import documents, instant
+
+SILENCE = timedelta(minutes=30)
+NEAR = timedelta(days=30)
+CLICK_IDS = ("gclid", "fbclid", "clickid")
+
+
+@dataclass
+class Event:
+    """One web event; the session and the customer are worked out."""
+
+    id: str
+    kind: str
+    device: str
+    user: str | None
+    at: datetime
+    click: str | None
+    campaign: tuple[str, ...] | None
+    is_page: bool
+    session: str = ""
+    customer: str = ""
+
+
+def read_events(home: Path) -> list[Event]:
+    """Every event once, however often it was delivered."""
+    found: dict[str, Event] = {}
+    for path in sorted((home / "demo" / "landing" / "events").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for document in map(json.loads, lines):
+                query = parse_qs(urlsplit((document.get("properties") or {}).get("url") or "").query)
+                campaign = document["context"].get("campaign") or {}
+                found[document["messageId"]] = Event(
+                    id=document["messageId"],
+                    kind=document.get("event") or document["type"],
+                    device=document["anonymousId"],
+                    user=document.get("userId"),
+                    at=instant(document["timestamp"]),
+                    click=next((query[name][0] for name in CLICK_IDS if name in query), None),
+                    campaign=tuple(campaign.get(part, "") for part in ("source", "medium", "name"))
+                    if campaign
+                    else None,
+                    is_page=document["type"] == "page",
+                )
+    return sorted(found.values(), key=lambda event: (event.device, event.at, event.id))
+
+
+def by_device(events: list[Event]) -> dict[str, list[Event]]:
+    found = defaultdict(list)
+    for event in events:
+        found[event.device].append(event)
+    return found
+
+
+def cut_sessions(events: list[Event]) -> None:
+    """A session ends by a silence of more than thirty minutes, or by a new click id or campaign."""
+    for theirs in by_device(events).values():
+        last = None
+        click: str | None = None
+        campaign: tuple[str, ...] | None = None
+        session = ""
+        for event in theirs:
+            new_click = event.click is not None and event.click != click
+            new_campaign = event.campaign is not None and event.campaign != campaign
+            if last is None or event.at - last > SILENCE or new_click or new_campaign:
+                session, click, campaign = event.id, None, None
+            event.session = session
+            click, campaign, last = event.click or click, event.campaign or campaign, event.at
+
+
+def give_to_people(events: list[Event], customer_of: dict[str, str]) -> None:
+    """To the one identified in the session, else the device's only user, else whoever was there before and after."""
+    for device, theirs in by_device(events).items():
+        identified = [(event.at, customer_of[f"events/user/{event.user}"]) for event in theirs if event.user]
+        times = [at for at, _ in identified]
+        users = {customer for _, customer in identified}
+        in_session = defaultdict(set)
+        for event in theirs:
+            if event.user:
+                in_session[event.session].add(customer_of[f"events/user/{event.user}"])
+        for event in theirs:
+            event.customer = customer_of[f"events/device/{device}"]
+            here = in_session[event.session]
+            if event.user:
+                event.customer = customer_of[f"events/user/{event.user}"]
+            elif len(here) == 1:
+                event.customer = next(iter(here))
+            elif len(users) == 1:
+                event.customer = next(iter(users))
+            elif users:
+                before, after = bisect_right(times, event.at) - 1, bisect_left(times, event.at)
+                if (
+                    before >= 0
+                    and after < len(times)
+                    and identified[before][1] == identified[after][1]
+                    and times[after] - times[before] <= NEAR
+                ):
+                    event.customer = identified[before][1]
+
+
+def tickets(home: Path) -> dict[str, dict[str, Any]]:
+    """Per ticket its times, reopens and verdict, as the desk's own counts have them."""
+    metrics = {str(row["ticket_id"]): row for row in documents(home, "ticket_metrics")}
+    verdicts = {}
+    for row in documents(home, "satisfaction_ratings"):
+        if row["score"].startswith(("good", "bad")):
+            verdicts[str(row["ticket_id"])] = int(row["score"].startswith("good"))
+    found = {}
+    for ticket in documents(home, "tickets"):
+        counts = metrics[str(ticket["id"])]
+        created = instant(ticket["created_at"])
+        waited = counts["reply_time_in_minutes"]["calendar"]
+        found[str(ticket["id"])] = {
+            "requester": f"zendesk/requester/{ticket['requester_id']}",
+            "created_at": created,
+            "first_replied_at": None if waited is None else created + timedelta(minutes=waited),
+            "solved_at": instant(counts["solved_at"]) if counts["solved_at"] else None,
+            "reopens": counts["reopens"],
+            "csat_score": verdicts.get(str(ticket["id"])),
+            "category": next(tag for tag in ticket["tags"] if tag.startswith("category_")).removeprefix("category_"),
+            "channel": ticket["via"]["channel"],
+            "order_name": next(iter(re.findall(r"#\d+", ticket["subject"])), None),
+        }
+    return found
+
+
+AdKey = tuple[str, str, str, str, str, date]
+
+
+def ad_days(home: Path) -> dict[AdKey, tuple[str, int, int, Decimal]]:
+    """Per platform, account, campaign, ad group, ad and day the last word on currency, impressions, clicks and cost."""
+    found: dict[AdKey, tuple[str, int, int, Decimal]] = {}
+    readers = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _oceanengine}
+    for platform, read in readers.items():
+        folder = home / "demo" / "landing" / platform
+        # The later export restates the days that an earlier one has already told.
+        for path in sorted(folder.glob("*.csv"), key=lambda path: path.stem.split("_")[-2:][::-1]):
+            for *names, day, currency, impressions, clicks, cost in read(path):
+                found[platform, *names, date.fromisoformat(day)] = (
+                    currency,
+                    int(impressions.replace(",", "")),
+                    int(clicks.replace(",", "")),
+                    Decimal(cost.replace(",", "")),
+                )
+    return found
+
+
+def _google(path: Path) -> list[list[str]]:
+    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()[2:])
+    return [
+        [row["Account name"], row["Campaign"], row["Ad group"], row["Ad"], row["Day"], row["Currency code"],
+         row["Impr."], row["Clicks"], row["Cost"]]
+        for row in rows
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", row["Day"])
+    ]  # fmt: skip
+
+
+def _meta(path: Path) -> list[list[str]]:
+    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    return [
+        [row["Account name"], row["Campaign name"], row["Ad set name"], row["Ad name"], row["Day"], "USD",
+         row["Impressions"], row["Link clicks"], row["Amount spent (USD)"]]
+        for row in rows
+        if row["Day"]
+    ]  # fmt: skip
+
+
+def _oceanengine(path: Path) -> list[list[str]]:
+    _, *rows = csv.reader(path.read_text(encoding="gb18030").splitlines())
+    return [
+        [account, campaign, group, ad, day, "CNY", shown, clicks, cost]
+        for day, account, campaign, group, ad, shown, clicks, cost, *_ in rows
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+    ]

@@ -1,0 +1,120 @@
+"""The contacts that a night publishes against the same contacts worked out a second time from the company's systems.
+
+What belongs here: touchpoints, sessions, tickets and advertisements, row by row. Orders and people have a module of
+their own; the second working-out itself is in the modules `recompute…`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Home
+from tests.integration.recompute import Books
+from tests.integration.recompute_contacts import Event, ad_days, cut_sessions, give_to_people, read_events, tickets
+from tests.integration.test_definitions import assert_same, books, customer_of, rows  # noqa: F401 -- two are fixtures
+
+
+@pytest.fixture(scope="module")
+def touchpoints(company: Home) -> list[dict[str, Any]]:
+    return rows(company, "marts.touchpoints")
+
+
+@pytest.fixture(scope="module")
+def events(company: Home, customer_of) -> list[Event]:  # noqa: F811
+    found = read_events(company.path)
+    cut_sessions(found)
+    give_to_people(found, customer_of)
+    return found
+
+
+def test_every_event_is_one_touchpoint_of_its_person_in_its_session(touchpoints, events):
+    assert_same(
+        {event.id: (event.customer, event.at, event.session, event.session == event.id) for event in events},
+        {
+            row["source_record_id"]: (
+                row["customer_id"], row["occurred_at"], row["session_id"], row["is_session_start"]
+            )
+            for row in touchpoints
+            if row["source_system"] == "events"
+        },
+    )  # fmt: skip
+
+
+def test_a_session_is_credited_once_at_its_first_page(touchpoints, events):
+    first_page: dict[str, str] = {}
+    for event in events:
+        if event.is_page:
+            first_page.setdefault(event.session, event.id)
+    assert set(first_page.values()) == {row["source_record_id"] for row in touchpoints if row["is_eligible"]}
+
+
+def test_every_other_touchpoint_is_an_order_a_refund_or_a_ticket(company: Home, touchpoints, books: Books, customer_of):  # noqa: F811
+    ours: Counter[tuple[Any, ...]] = Counter()
+    for order in books.orders.values():
+        ours["order", order.key[0], order.key[1], order.ordered_at, customer_of.get(order.record)] += 1
+    for refund in books.refunds.values():
+        if refund.kind == "refund" and not refund.twin_of:
+            ours["refund", *refund.key, refund.at, customer_of.get(refund.record)] += 1
+    for ticket, told in tickets(company.path).items():
+        customer = customer_of[told["requester"]]
+        ours["ticket_opened", "zendesk", ticket, told["created_at"], customer] += 1
+        if told["solved_at"]:
+            ours["ticket_solved", "zendesk", ticket, told["solved_at"], customer] += 1
+    published = Counter(
+        (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
+        for row in touchpoints
+        if row["source_system"] != "events"
+    )
+    assert_same(dict(ours), dict(published))
+
+
+def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
+    names = ("created_at", "first_replied_at", "solved_at", "reopens", "csat_score", "category", "channel")
+    ours = tickets(company.path)
+    keys = {row["order_id"]: (row["source_system"], row["source_order_id"]) for row in rows(company, "marts.orders")}
+    assert_same(
+        {
+            ticket: (
+                customer_of[told["requester"]], books.by_name.get(told["order_name"]), *(told[name] for name in names),
+            )
+            for ticket, told in ours.items()
+        },
+        {
+            row["ticket_id"]: (row["customer_id"], keys.get(row["order_id"]), *(row[name] for name in names))
+            for row in rows(company, "marts.service_tickets")
+        },
+    )  # fmt: skip
+    for row in rows(company, "marts.service_tickets"):
+        solved_at_once = row["replies"] == 1 and row["reopens"] == 0 and row["solved_at"] is not None
+        assert row["is_one_touch"] == solved_at_once, row["ticket_id"]
+
+
+def test_every_day_of_every_advertisement(company: Home, books: Books):  # noqa: F811
+    published = {
+        (row["platform"], row["account"], row["campaign"], row["ad_group"], row["ad"], row["date"]): (
+            row["currency"], row["impressions"], row["clicks"], row["cost"], row["cost_reporting"],
+        )
+        for row in rows(company, "marts.ad_performance")
+    }  # fmt: skip
+    assert_same(
+        {
+            key: (currency, *counts, cost, books.rates.reporting(cost, currency, key[-1]))
+            for key, (currency, *counts, cost) in ad_days(company.path).items()
+        },
+        published,
+    )
+
+
+def test_customers_are_seen_at_their_contacts(company: Home, touchpoints):
+    """Nobody did anything before being seen first, or after being seen last; what the company did does not count."""
+    seen = {row["customer_id"]: (row["first_seen_at"], row["last_seen_at"]) for row in rows(company, "marts.customers")}
+    times = defaultdict(list)
+    for row in touchpoints:
+        if row["customer_id"] and row["touchpoint_type"] not in ("refund", "ticket_solved"):
+            times[row["customer_id"]].append(row["occurred_at"])
+    for customer, theirs in times.items():
+        assert seen[customer][0] <= min(theirs), customer
+        assert max(theirs) <= seen[customer][1], customer
