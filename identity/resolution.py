@@ -1,11 +1,12 @@
 """Who is one person: from records and assertions to groups, links and ids.
 
-Here: the stages in their order (exact cells, then anonymous types), the accepted links and the tables of the result.
-Not here: normalising and the status of values (`values`), components (`cluster`), the tree (`tree`), ids (`anchors`).
+Here: the stages in their order (overrides, exact cells, anonymous types), the accepted links and the tables of the
+result. Not here: normalising (`values`), the status of values and their cells (`people`), groups within limits
+(`careful`), overrides (`overrides`), the tree (`tree`), ids (`anchors`).
 
 Every accepted cell is a star at its earliest carrier; a link is one ray of it. Links are ordered by (stage, priority of
-the type, time of the cell's second-earliest carrier, hash of type and value, place of the carrier in its cell), so the
-spanning tree is unique.
+the type, time of the cell's second-earliest carrier, hash of type and value, place of the cell, place of the carrier in
+it), must-links by their time before them, so the spanning tree is unique.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity import anchors, tree
-from identity.cluster import components
-from identity.rules import parse_blocked, parse_rules
-from identity.values import PLAIN, STATUS_NAMES, Values, _micros, encode
+from identity.careful import join_anonymous, link_cells
+from identity.limits import Limits, hard_values
+from identity.overrides import decide, pairs_of
+from identity.people import Cells, judge
+from identity.reviews import review_table
+from identity.rules import Rule, parse_blocked, parse_overrides, parse_rules
+from identity.values import HUB, NO_TIME, PLAIN, SHARED, STATUS_NAMES, Values, encode, micros
 
 SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
+MUST_LINK_RULE = "must_link"  # the match rule of a link that a person asked for
 
 _RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_id", "is_anonymous", "created_at")
 _ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
@@ -40,20 +46,28 @@ class Resolution:
       type of the record's tree edge towards its anchor), `match_confidence` (float64, the smallest on that path),
       `published_record_id`, `is_anonymous` (of the whole group).
     - `values`, one row per distinct value: `type`, `value` (normalised; as typed when unusable), `carriers` (records),
-      `status` (`plain`, `blocked`, `hub`, `unusable`), `reason` (null when plain). Only plain values link.
+      `status` (`plain`, `shared`, `blocked`, `hub`, `unusable`), `reason` (null when plain). Plain and shared values
+      link, shared ones only within their cells.
     - `links`, one row per accepted link in the order of the spanning tree: `record_key` (the cell's earliest carrier),
       `other_record_key`, `type`, `value`, `value_hash` (32 hexadecimal digits of SHA-256 of type, U+001F, value),
-      `confidence` (float64), `in_tree`, `customer_id`.
+      `confidence` (float64), `in_tree`, `customer_id`. A must-link has the type `must_link` and no value.
+    - `reviews`, one row per thing to decide: `reason` (`shared_value`, `max_values_per_person`, `cannot-link`,
+      `overrides_contradict`), `left_record` and `right_record` (anchors of two groups; null for a value), `type`,
+      `value`, `value_hash` (of what would have linked).
+    - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
+      `reason` (null when accepted).
     """
 
     members: pa.Table
     values: pa.Table
     links: pa.Table
+    reviews: pa.Table
+    overrides: pa.Table
 
 
 @dataclass(frozen=True)
 class _Links:
-    """Accepted links as codes, in their order: two records and the value between them."""
+    """Accepted links as codes, in their order: two records and the value between them (-1: a must-link)."""
 
     left: np.ndarray
     right: np.ndarray
@@ -61,19 +75,6 @@ class _Links:
 
     def __len__(self) -> int:
         return len(self.left)
-
-
-@dataclass(frozen=True)
-class _LinkOrder:
-    """How links of one stage are ordered; arrays over values."""
-
-    priority: np.ndarray
-    hash_place: np.ndarray
-
-    def sort(self, left: np.ndarray, right: np.ndarray, value: np.ndarray, second_at: np.ndarray) -> _Links:
-        """Links in their order; rays of one cell come in the order of its carriers and stay so."""
-        order = np.lexsort((self.hash_place[value], second_at, self.priority[value]))
-        return _Links(left[order], right[order], value[order])
 
 
 def resolve(
@@ -85,19 +86,24 @@ def resolve(
     night: int,
     home_key: bytes,
     source_rank: Sequence[str] = SOURCE_RANK,
+    overrides: pa.Table | None = None,
+    careful: bool = False,
 ) -> Resolution:
     """Group records into people.
 
     `records`: `record_key`, `source_system`, `record_type`, `source_record_id`, `is_anonymous`, `created_at` (UTC,
-    nullable), optionally `default_region` (ISO country of phones without a prefix, nullable). `assertions`:
-    `record_key`, `type`, `value`, `first_at` (nullable); more columns are ignored. `rules`, `blocked`: see `rules`.
-    `births`: `record_key`, `birth_night` of the records ever published; all others are born in `night`.
+    nullable), optionally `default_region` (ISO country of phones without a prefix), `given_name`, `full_name`,
+    `family_name`, `birth_date` (a date, or ISO text), all nullable. `assertions`: `record_key`, `type`, `value`,
+    `first_at` (nullable), optionally `last_at` (null: `first_at`); more columns are ignored. `rules`, `blocked`,
+    `overrides`: see `rules`. `births`: `record_key`, `birth_night` of the records ever published; all others are born
+    in `night`. `careful`: constrain every component cell by cell; slower, with the same result.
 
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
     a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables.
     """
     rule_of = parse_rules(rules)
     blocked_values = parse_blocked(blocked)
+    decisions = [] if overrides is None else parse_overrides(overrides)
     _require(records, _RECORD_COLUMNS, "records")
     _require(assertions, _ASSERTION_COLUMNS, "assertions")
     _require(births, ("record_key", "birth_night"), "births")
@@ -114,38 +120,54 @@ def resolve(
 
     record_of = _record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
-    linking = values.status == PLAIN
-    anonymous_type = np.array([rule_of[kind].anonymous for kind in values.types], dtype=bool)
-    of_anonymous_type = anonymous_type[values.type_code]
-
-    cells = np.flatnonzero(linking & (values.carriers > 1))
-    hashes = values.hashes(cells)
+    dropped: list[np.ndarray] = []
+    decided = decide(decisions, key, lambda *value: _find(values, value, dropped))
+    if dropped:
+        kept = np.ones(len(record_of), dtype=bool)
+        kept[np.concatenate(dropped)] = False
+        assertions, record_of = assertions.filter(pa.array(kept)), record_of[kept]
+        values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
+    has_last = "last_at" in assertions.column_names
+    last_at = micros(assertions["last_at"]) if has_last else np.full(len(record_of), NO_TIME)
+    rule_list = [rule_of[kind] for kind in values.types]
+    limits = _limits(values, rule_list, n, decided.cannot)
+    judged = judge(values, rule_list, records, limits, last_at[values.row], key_rank)
+    cells = judged.cells
+    of_anonymous_type = np.array([rule.anonymous for rule in rule_list], dtype=bool)[values.type_code]
+    linking = np.isin(judged.status, (PLAIN, SHARED))
+    hashed = np.flatnonzero(linking & (values.carriers > 1))
+    hashes = values.hashes(hashed)
     # The order of cells of one priority and time.
     hash_place = np.empty(len(values.carriers), dtype=np.int64)
-    hash_place[cells[np.lexsort((hashes[:, 1], hashes[:, 0]))]] = np.arange(len(cells))
-    priority = np.array([rule_of[kind].priority for kind in values.types], dtype=np.int64)[values.type_code]
-    order = _LinkOrder(priority, hash_place)
+    hash_place[hashed[np.lexsort((hashes[:, 1], hashes[:, 0]))]] = np.arange(len(hashed))
+    priority = np.array([rule.priority for rule in rule_list], dtype=np.int64)[values.type_code]
+    order = np.lexsort((cells.place, hash_place[cells.value], cells.second_at, priority[cells.value]))
 
-    left, right, value = _stars(values, cells[~of_anonymous_type[cells]])
-    group = components(n, left, right)
-    group = _join_anonymous(values, np.flatnonzero(linking & of_anonymous_type), group, is_anonymous)
-    exact_links = order.sort(left, right, value, values.first_at[values.start[value] + 1])
-    by_group = _anonymous_stars(values, cells[of_anonymous_type[cells]], group, key_rank)
-    links = _append(exact_links, order.sort(*by_group))
+    must = pairs_of(decided.must)
+    linked = link_cells(n, cells, order, must, limits, careful)
+    anonymous_linking = linking & of_anonymous_type
+    group = join_anonymous(values, np.flatnonzero(anonymous_linking), linked.group, is_anonymous, limits)
+    links = _append(
+        _Links(*must, np.full(len(must[0]), -1)),
+        _stars(cells, order, linked.accepted),
+        _anonymous_stars(values, hashed[of_anonymous_type[hashed]], group, key_rank, priority, hash_place),
+    )
 
-    created_at = _micros(records["created_at"])
+    created_at = micros(records["created_at"])
     birth = anchors.births_of(key, births, night)
     rank = anchors.source_ranks(_text(records, "source_system"), source_rank)
-    anchor = anchors.anchors(group, anchors.anchor_order(is_anonymous, birth, created_at, rank, key_rank))
+    place = anchors.anchor_order(is_anonymous, birth, created_at, rank, key_rank)
+    anchor = anchors.anchors(group, place)
     customer = anchors.customer_ids(key.take(pa.array(anchor)), home_key)
 
     in_tree = tree.spanning_tree(n, links.left, links.right)
     in_tree_at = np.flatnonzero(in_tree)
     parent, edge = tree.edge_towards(n, anchor, links.left[in_tree], links.right[in_tree])
     confidence = np.ones(len(links))
-    type_of_link = values.type_code[links.value]
-    rule_names = pa.array([*values.types, "anchor"], pa.string())
-    rule = np.full(n, len(values.types), dtype=np.int64)
+    rule_names = pa.array([*values.types, MUST_LINK_RULE, "anchor"], pa.string())
+    type_of_link = np.full(len(links), len(values.types), dtype=np.int64)
+    type_of_link[links.value >= 0] = values.type_code[links.value[links.value >= 0]]
+    rule = np.full(n, len(values.types) + 1, dtype=np.int64)
     rule[edge >= 0] = type_of_link[in_tree_at[edge[edge >= 0]]]
 
     of_group = pa.array(group)
@@ -169,79 +191,93 @@ def resolve(
             "type": type_names.take(pa.array(values.type_code)),
             "value": values.text,
             "carriers": values.carriers,
-            "status": pa.array(STATUS_NAMES).take(pa.array(values.status)),
-            "reason": values.reason,
+            "status": pa.array(STATUS_NAMES).take(pa.array(judged.status)),
+            "reason": judged.reason,
         }
     )
-    place = np.empty(len(values.carriers), dtype=np.int64)
-    place[cells] = np.arange(len(cells))
+    hash_at = np.zeros(len(values.carriers), dtype=np.int64)
+    hash_at[hashed] = np.arange(len(hashed))
+    value_hash = _hex(hashes)
+    by_override = links.value < 0
+    hash_of_link = np.zeros(len(links), dtype=np.int64)
+    hash_of_link[~by_override] = hash_at[links.value[~by_override]]
     link_table = pa.table(
         {
             "record_key": key.take(pa.array(links.left)),
             "other_record_key": key.take(pa.array(links.right)),
-            "type": type_names.take(pa.array(type_of_link)),
-            "value": values.text.take(pa.array(links.value)),
-            "value_hash": _hex(hashes).take(pa.array(place[links.value])),
+            "type": rule_names.take(pa.array(type_of_link)),
+            "value": values.text.take(pa.array(links.value, mask=by_override)),
+            "value_hash": value_hash.take(pa.array(hash_of_link, mask=by_override)),
             "confidence": confidence,
             "in_tree": in_tree,
             "customer_id": customer.take(pa.array(group[links.left])),
         }
     )
-    return Resolution(members, value_table, link_table)
+    reviews = review_table(
+        linked.refusals,
+        np.flatnonzero((judged.status == SHARED) & (values.carriers > 1) & ~of_anonymous_type),
+        decided.contradictions,
+        anchor[group],
+        place,
+        key,
+        lambda v: (values.types[values.type_code[v]], values.text[v].as_py(), value_hash[int(hash_at[v])].as_py()),
+    )
+    return Resolution(members, value_table, link_table, reviews, decided.report)
 
 
-def _stars(values: Values, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each cell as rays from its earliest carrier: earliest carrier, other carrier, value."""
-    rays = values.carriers[cells] - 1
-    value = np.repeat(cells, rays)
-    begin = np.repeat(values.start[cells] + 1 - _before(rays), rays)
-    at = begin + np.arange(len(value))
-    return values.record[values.start[value]], values.record[at], value
+def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
+    """Whether a record asserts a value (record, type, hash); the rows of its assertions go to `found`."""
+    record, kind, digest = value
+    mine = np.flatnonzero(values.row_record == record)
+    mine = (
+        mine[[values.types[code] == kind for code in values.type_code[values.row_value[mine]]]] if len(mine) else mine
+    )
+    distinct, of_row = np.unique(values.row_value[mine], return_inverse=True)
+    matches = np.array([text == digest for text in _hex(values.hashes(distinct)).to_pylist()], dtype=bool)
+    if not matches.any():
+        return False
+    found.append(values.row[mine[matches[of_row]]])
+    return True
 
 
-def _join_anonymous(values: Values, cells: np.ndarray, group: np.ndarray, is_anonymous: np.ndarray) -> np.ndarray:
-    """Groups after the anonymous stage (S4).
+def _limits(values: Values, rules: Sequence[Rule], n: int, cannot: list[tuple[int, int]]) -> Limits:
+    """What every record holds of the hard types. Blocked and unusable values are nobody's."""
+    counted = np.isin(values.status, (PLAIN, HUB))
+    hard = []
+    for code, rule in enumerate(rules):
+        if rule.max_values_per_person is None:
+            continue
+        held = np.flatnonzero((values.type_code == code) & counted)
+        carriers = values.carriers[held]
+        value = np.repeat(held, carriers)
+        at = np.repeat(values.start[held] - _before(carriers), carriers) + np.arange(len(value))
+        hard.append(hard_values(rule.max_values_per_person, values.record[at], value, n))
+    return Limits(tuple(hard), *pairs_of(cannot))
 
-    In a component of groups joined by anonymous values with at most one known group all are one. With two or more known
-    groups, an anonymous group joins a known one only if each of its anonymous values is carried by that known group and
-    by no other; known groups stay apart.
-    """
-    n_groups = int(group.max(initial=-1)) + 1
-    if len(cells) == 0:
-        return group
-    counts = values.carriers[cells]
-    value = np.repeat(np.arange(len(cells)), counts)
-    at = np.repeat(values.start[cells] - _before(counts), counts) + np.arange(len(value))
-    member = group[values.record[at]].astype(np.int64)
-    known = np.zeros(n_groups, dtype=bool)
-    known[group[~is_anonymous]] = True
 
-    component = components(n_groups + len(cells), member, value + n_groups)[:n_groups]
-    known_in = np.bincount(component[known], minlength=int(component.max()) + 1)
-    contested = known_in[component] > 1
-    # By value, the first and the last known group that carries it: the same when there is just one.
-    lowest, highest = np.full(len(cells), n_groups), np.full(len(cells), -1)
-    by_known = known[member]
-    np.minimum.at(lowest, value[by_known], member[by_known])
-    np.maximum.at(highest, value[by_known], member[by_known])
-    lead = np.where(lowest == highest, lowest, -1)  # -1 leads to nobody, or to several
-    by_anonymous = ~known[member] & contested[member]
-    first_lead, last_lead = np.full(n_groups, n_groups), np.full(n_groups, -1)
-    np.minimum.at(first_lead, member[by_anonymous], lead[value[by_anonymous]])
-    np.maximum.at(last_lead, member[by_anonymous], lead[value[by_anonymous]])
-    joins = (first_lead == last_lead) & (first_lead >= 0)
-
-    new = np.arange(n_groups)
-    new[joins] = first_lead[joins]
-    new[~contested] = n_groups + component[~contested]
-    _, compact = np.unique(new[group], return_inverse=True)
-    return compact
+def _stars(cells: Cells, order: np.ndarray, accepted: np.ndarray) -> _Links:
+    """Each cell, in its order, as rays from its earliest accepted carrier to the others."""
+    sizes = np.diff(cells.start)[order]
+    cell = np.repeat(np.arange(len(order)), sizes)
+    at = np.repeat(cells.start[:-1][order] - _before(sizes), sizes) + np.arange(len(cell))
+    kept = accepted[at]
+    at, cell = at[kept], cell[kept]
+    begins = np.ones(len(cell), dtype=bool)
+    begins[1:] = cell[1:] != cell[:-1]
+    centre = at[begins][np.cumsum(begins) - 1]
+    ray = ~begins
+    return _Links(cells.record[centre[ray]], cells.record[at[ray]], cells.value[order[cell[ray]]])
 
 
 def _anonymous_stars(
-    values: Values, cells: np.ndarray, group: np.ndarray, key_rank: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The carriers of each value, group by group, as rays; and the time of each cell's second-earliest carrier."""
+    values: Values,
+    cells: np.ndarray,
+    group: np.ndarray,
+    key_rank: np.ndarray,
+    priority: np.ndarray,
+    hash_place: np.ndarray,
+) -> _Links:
+    """The carriers of each anonymous value, group by group, as rays in the order of their cells."""
     counts = values.carriers[cells]
     value = np.repeat(cells, counts)
     at = np.repeat(values.start[cells] - _before(counts), counts) + np.arange(len(value))
@@ -252,7 +288,9 @@ def _anonymous_stars(
     begins[1:] = (value[1:] != value[:-1]) | (group[record[1:]] != group[record[:-1]])
     ray = np.flatnonzero(~begins)
     begin = np.flatnonzero(begins)[np.cumsum(begins)[ray] - 1]
-    return record[begin], record[ray], value[ray], time[begin + 1]
+    second_at = time[begin + 1]
+    order = np.lexsort((hash_place[value[ray]], second_at, priority[value[ray]]))
+    return _Links(record[begin][order], record[ray][order], value[ray][order])
 
 
 def _before(counts: np.ndarray) -> np.ndarray:
@@ -260,9 +298,8 @@ def _before(counts: np.ndarray) -> np.ndarray:
     return np.cumsum(counts) - counts
 
 
-def _append(first: _Links, then: _Links) -> _Links:
-    names = ("left", "right", "value")
-    return _Links(*(np.concatenate([getattr(first, name), getattr(then, name)]) for name in names))
+def _append(*parts: _Links) -> _Links:
+    return _Links(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("left", "right", "value")))
 
 
 def _one_row_per_record(records: pa.Table) -> pa.Table:

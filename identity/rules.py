@@ -1,7 +1,8 @@
 """The rule files as data: what they must look like, and the refusal of a wrong one.
 
-Here: reading and checking `identity_rules.csv` and `identity_blocked_values.csv`, every fault with its line. Not here:
-applying the rules to values (`values`), matching blocked values (`blocked`).
+Here: reading and checking `identity_rules.csv`, `identity_blocked_values.csv` and `identity_overrides.csv`, every fault
+with its line. Not here: applying the rules to values (`values`, `people`), matching blocked values (`blocked`), obeying
+overrides (`overrides`).
 
 `identity_rules.csv` has one line an identifier type: `type`, `priority` (1 links first), `anonymous` (y or n),
 `max_records_per_value`, `max_people_per_value`, `max_values_per_person` (each a whole number from 1, or empty for no
@@ -9,12 +10,18 @@ limit), `recycle_days` (empty: 90), `needs_agreement` (y or n).
 
 `identity_blocked_values.csv` has one line a value that links nobody: `type` (or `*` for every type), `value`,
 `is_pattern` (y: an RE2 regular expression that has to match the whole value), `reason`.
+
+`identity_overrides.csv` has one line a decision of a person: `decided_at` (a date, or a date and time; without a zone
+it is UTC), `action` (`must-link`, `cannot-link` or `drop-value`), `record_key`, `other_record_key` (of the two links),
+`type` and `value_hash` (of `drop-value`, as the links show it), `decided_by`, `reason`. Of two that contradict, the
+newer holds; of two of one time, the later line.
 """
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +33,10 @@ RULE_COLUMNS = (
     *("recycle_days", "needs_agreement"),
 )
 BLOCKED_COLUMNS = ("type", "value", "is_pattern", "reason")
+OVERRIDE_COLUMNS = (
+    *("decided_at", "action", "record_key", "other_record_key", "type", "value_hash", "decided_by", "reason"),
+)
+MUST_LINK, CANNOT_LINK, DROP_VALUE = "must-link", "cannot-link", "drop-value"
 DEFAULT_RECYCLE_DAYS = 90
 
 # People type these themselves, so a second value may be a typo and is no second person.
@@ -60,6 +71,19 @@ class BlockedValue:
     value: str
     is_pattern: bool
     reason: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Override:
+    """One decision of a person, with the line it stands on."""
+
+    decided_at: datetime
+    action: str
+    record_key: str
+    other_record_key: str
+    type: str
+    value_hash: str
     line: int
 
 
@@ -137,10 +161,41 @@ def parse_blocked(table: pa.Table, name: str = "identity_blocked_values.csv") ->
     return blocked
 
 
-def check_rules(rules: pa.Table | str | Path, blocked: pa.Table | str | Path | None = None) -> None:
+def parse_overrides(table: pa.Table, name: str = "identity_overrides.csv") -> list[Override]:
+    """The decisions, newest first, or `RuleError` with every fault."""
+    overrides: list[Override] = []
+    faults: list[str] = []
+    for line, cells in _lines(table, OVERRIDE_COLUMNS, name):
+        row = _Row(cells, faults, f"{name}, line {line}")
+        action = row.text("action")
+        if action not in (MUST_LINK, CANNOT_LINK, DROP_VALUE):
+            row.fault(f"action is {action!r}; write {MUST_LINK}, {CANNOT_LINK} or {DROP_VALUE}")
+        links = action != DROP_VALUE
+        for column in ("record_key", "decided_by", "reason", *(("other_record_key",) if links else ("type",))):
+            if not row.text(column):
+                row.fault(f"{column} is empty")
+        for column in ("type", "value_hash") if links else ("other_record_key",):
+            if row.text(column):
+                row.fault(f"{column} is not for {action}; empty it")
+        key, other = row.text("record_key"), row.text("other_record_key")
+        if links and key and key == other:
+            row.fault(f"{action} names {key!r} twice; name two records")
+        value_hash = row.text("value_hash").lower()
+        if not links and (len(value_hash) != 32 or set(value_hash) - set("0123456789abcdef")):
+            row.fault(f"value_hash is {value_hash!r}; write the 32 hexadecimal digits that the link shows")
+        overrides.append(Override(row.time("decided_at"), action, key, other, row.text("type"), value_hash, line))
+    _refuse(faults)
+    return sorted(overrides, key=lambda entry: (entry.decided_at, entry.line), reverse=True)
+
+
+def check_rules(
+    rules: pa.Table | str | Path,
+    blocked: pa.Table | str | Path | None = None,
+    overrides: pa.Table | str | Path | None = None,
+) -> None:
     """Refuse wrong rules: `RuleError` names each file, line and reason. Tables or paths of CSV files."""
     faults: list[str] = []
-    for source, parse in ((rules, parse_rules), (blocked, parse_blocked)):
+    for source, parse in ((rules, parse_rules), (blocked, parse_blocked), (overrides, parse_overrides)):
         if source is None:
             continue
         try:
@@ -191,6 +246,18 @@ class _Row:
         if value is None:
             self.fault(f"{column} is {self.text(column)!r}; write y or n")
         return bool(value)
+
+    def time(self, column: str) -> datetime:
+        value = self._cells[column]
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if not isinstance(value, datetime):
+            try:
+                value = datetime.fromisoformat(self.text(column))
+            except ValueError:
+                self.fault(f"{column} is {self.text(column)!r}; write a date and time, like 2026-03-31 18:00")
+                return datetime.min.replace(tzinfo=UTC)
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
 
     def number(self, column: str, least: int, required: bool = False) -> int | None:
         text = self.text(column).removesuffix(".0")

@@ -1,7 +1,8 @@
 """Assertions as integer codes: which records carry which value, and what each value may do.
 
 Here: normalising the distinct values of every type, matching hashed values to plain ones, the carriers of each value in
-the order of time, and a value's status (blocked, hub, plain, unusable). Not here: linking (`resolution`).
+the order of time, and a value's status as far as it takes no look at people (blocked, hub by records, unusable, else
+plain). Not here: contradictions and people behind a value (`people`), linking (`resolution`).
 
 A status comes from the carriers' own records, counted over all records, and never from clusters.
 """
@@ -21,8 +22,8 @@ from identity.normalise import HASH_PREFIX, HASHED_TYPES, hashed_forms, normalis
 from identity.rules import BlockedValue, Rule, RuleError
 
 NO_TIME = np.iinfo(np.int64).max  # a missing time comes after every time
-PLAIN, BLOCKED, HUB, UNUSABLE = range(4)
-STATUS_NAMES = ("plain", "blocked", "hub", "unusable")
+PLAIN, BLOCKED, HUB, UNUSABLE, SHARED = range(5)
+STATUS_NAMES = ("plain", "blocked", "hub", "unusable", "shared")
 _SHOWN_CHARACTERS = 80  # of a value that could not be normalised
 
 
@@ -32,6 +33,7 @@ class Values:
 
     Arrays over values: `type_code` (index into `types`), `text`, `carriers`, `status`, `reason`, `start` (with one more
     at the end). Value v's carriers are `record[start[v]:start[v + 1]]`, each once, by `first_at`, then record key.
+    Arrays over usable or unusable assertions: `row` (in the table), `row_value`, `row_record`.
     """
 
     types: tuple[str, ...]
@@ -43,6 +45,9 @@ class Values:
     start: np.ndarray
     record: np.ndarray
     first_at: np.ndarray
+    row: np.ndarray
+    row_value: np.ndarray
+    row_record: np.ndarray
 
     def hashes(self, values: np.ndarray) -> np.ndarray:
         """The hash of type and value, 16 bytes as two big-endian integers, for some values."""
@@ -79,7 +84,7 @@ def encode(
         )
     types = tuple(sorted(present, key=lambda kind: (rules[kind].priority, kind)))
     raw = assertions["value"].combine_chunks().cast(pa.string())
-    times = _micros(assertions["first_at"])
+    times = micros(assertions["first_at"])
     columns: list[_OneType] = []
     for kind in types:
         rows = pc.indices_nonzero(pc.equal(base, kind))
@@ -98,7 +103,7 @@ def encode(
     limit_text = pa.array([f"carried by more than {limit} records" for limit in limits.tolist()], pa.string())
     reason = pc.if_else(pa.array(is_hub), limit_text.take(pa.array(type_code)), reason)
     text = pa.concat_arrays([c.text for c in columns]) if columns else pa.nulls(0, pa.string())
-    return Values(types, type_code, text, carriers, status, reason, start, record, first_at)
+    return Values(types, type_code, text, carriers, status, reason, start, record, first_at, row, value, record_of[row])
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ def _carriers(
     return start, record, time
 
 
-def _micros(column: pa.ChunkedArray) -> np.ndarray:
+def micros(column: pa.ChunkedArray) -> np.ndarray:
     """Times as microseconds since 1970, a missing one after all others."""
     if pa.types.is_null(column.type):
         return np.full(len(column), NO_TIME, dtype=np.int64)

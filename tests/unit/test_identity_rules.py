@@ -9,7 +9,7 @@ import pytest
 
 from identity import RuleError, check_rules, read_rule_file
 from identity.blocked import blocked_reason
-from identity.rules import parse_blocked, parse_rules
+from identity.rules import OVERRIDE_COLUMNS, parse_blocked, parse_overrides, parse_rules
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 HEADER = (
@@ -19,7 +19,7 @@ HEADER = (
 
 
 def test_the_shipped_rules_are_good_and_in_order_of_trust() -> None:
-    check_rules(SEEDS / "identity_rules.csv", SEEDS / "identity_blocked_values.csv")
+    check_rules(*(SEEDS / f"identity_{name}.csv" for name in ("rules", "blocked_values", "overrides")))
     rules = parse_rules(read_rule_file(SEEDS / "identity_rules.csv"))
     by_trust = sorted(rules, key=lambda kind: rules[kind].priority)
     assert by_trust[0] == "phone"
@@ -64,6 +64,42 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "line 3: reason is empty",
     ):
         assert part in str(caught.value)
+
+
+HASH = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("soon,must-link,a,b,,,ann,same", "decided_at is 'soon'"),
+        ("2026-01-01,merge,a,b,,,ann,same", "action is 'merge'; write must-link, cannot-link or drop-value"),
+        ("2026-01-01,must-link,a,,,,ann,same", "other_record_key is empty"),
+        ("2026-01-01,must-link,a,a,,,ann,same", "must-link names 'a' twice"),
+        ("2026-01-01,cannot-link,a,b,phone,,ann,other", "type is not for cannot-link"),
+        ("2026-01-01,must-link,a,b,,,,same", "decided_by is empty"),
+        ("2026-01-01,must-link,a,b,,,ann,", "reason is empty"),
+        ("2026-01-01,drop-value,a,,phone,123,ann,typo", "value_hash is '123'"),
+        (f"2026-01-01,drop-value,a,,,{HASH},ann,typo", "type is empty"),
+        (f"2026-01-01,drop-value,a,b,phone,{HASH},ann,typo", "other_record_key is not for drop-value"),
+    ],
+)
+def test_a_wrong_override_is_refused_with_its_line(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "identity_overrides.csv"
+    path.write_text(",".join(OVERRIDE_COLUMNS) + "\n" + line + "\n", encoding="utf-8")
+    with pytest.raises(RuleError) as caught:
+        check_rules(SEEDS / "identity_rules.csv", overrides=path)
+    assert f"{path}, line 2: {fault}" in str(caught.value)
+
+
+def test_overrides_come_newest_first(tmp_path: Path) -> None:
+    path = tmp_path / "identity_overrides.csv"
+    lines = ["2026-01-02,must-link,a,b,,,ann,x", "2026-01-03 10:00+08:00,cannot-link,a,c,,,ann,x"]
+    lines += ["2026-01-03T02:00,must-link,c,d,,,ann,x", f"2026-01-01,drop-value,a,,phone,{HASH.upper()},ann,x"]
+    path.write_text(",".join(OVERRIDE_COLUMNS) + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    found = parse_overrides(read_rule_file(path))
+    assert [entry.line for entry in found] == [4, 3, 2, 5]
+    assert found[-1].value_hash == HASH
 
 
 def test_columns_are_checked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-# Grain: one row per result of the stitching engine: a member, a value or a link, told apart by `part`.
+# Grain: one row per result of the stitching engine; `part` says member, value, link, review or override.
 """Runs the stitching engine over the records and assertions of tonight.
 
 Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching.
@@ -13,12 +13,13 @@ import identity
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
-    """The resolution's three tables, one below the other."""
+    """The resolution's tables, one below the other."""
     dbt.config(materialized="table")
     records = dbt.ref("int_identity__records")
     assertions = dbt.ref("int_identity__assertions")
     rules = dbt.ref("identity_rules")
     blocked = dbt.ref("identity_blocked_values")
+    overrides = dbt.ref("identity_overrides")
     decisions = dbt.source("ops", "identity_decisions")
     run_parameters = dbt.source("ops", "run_parameters")
 
@@ -34,8 +35,15 @@ def model(dbt: Any, session: Any) -> pa.Table:
         births=decisions.aggregate("record_key, min(night) as birth_night").to_arrow_table(),
         night=run_parameters.project("night").fetchone()[0],
         home_key=bytes.fromhex(key),
+        overrides=overrides.to_arrow_table(),
     )
-    parts = [("member", resolution.members), ("value", resolution.values), ("link", resolution.links)]
+    parts = [
+        ("member", resolution.members),
+        ("value", resolution.values),
+        ("link", resolution.links),
+        ("review", resolution.reviews),
+        ("override", resolution.overrides),
+    ]
     return pa.concat_tables(
         [table.append_column("part", pa.array([part] * table.num_rows, pa.string())) for part, table in parts],
         promote_options="permissive",
