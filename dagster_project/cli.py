@@ -162,13 +162,19 @@ def _demo_nights(house: House) -> int:
 
 
 def _check_sources(house: House) -> None:
-    """Refuse a mapping with a mistake, or a source set up by halves, before anything runs."""
+    """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
+    import identity
     import ingestion
 
+    rules = [
+        own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
+        for name in ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv")
+    ]
     try:
+        identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)
         ingestion.active_sources(house.settings, [house.landing], [house.mappings])
-    except ingestion.IngestionError as problem:
+    except (ingestion.IngestionError, identity.RuleError) as problem:
         raise ConfigurationError(str(problem)) from problem
 
 

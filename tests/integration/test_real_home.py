@@ -167,6 +167,12 @@ def test_a_wrong_mapping_or_half_a_source_is_refused_before_anything_runs(shop):
     assert outcome.returncode == 2
     assert "mine.yml" in outcome.stderr
     mapping.unlink()
+    rules = home.path / "rules" / "identity_rules.csv"
+    rules.write_text((PROJECT / "seeds" / "identity_rules.csv").read_text().replace("phone,10,n,", "phone,first,n,"))
+    outcome = home.run()
+    assert outcome.returncode == 2
+    assert "identity_rules.csv, line 2" in outcome.stderr
+    rules.unlink()
     outcome = home.run(SOURCES__SHOPIFY__SHOP_URL="https://x.test")
     assert outcome.returncode == 2
     assert "ACCESS_TOKEN" in outcome.stderr
