@@ -33,6 +33,7 @@ def build_definitions(house: House) -> dg.Definitions:
     def night(context: dg.InitResourceContext) -> Iterator[Night]:
         config = context.resource_config
         with Night.open(house, config["mode"], config["run_id"] or None, config["verbose"]) as tonight:
+            _close_dead_runs(context)
             yield tonight
 
     models = build_models(house, Translator())
@@ -45,3 +46,13 @@ def build_definitions(house: House) -> dg.Definitions:
         resources={"night": night},
         executor=dg.in_process_executor,
     )
+
+
+def _close_dead_runs(context: dg.InitResourceContext) -> None:
+    """Mark runs as failed that Dagster still takes for running: whoever holds the home's lock runs alone."""
+    instance = context.instance
+    if instance is None:
+        return
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        if run.run_id != context.run_id:
+            instance.report_run_failed(run, "The process of this run is gone; the next run repeated its night.")

@@ -257,9 +257,6 @@ telemetry:
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
-concurrency:
-  runs:
-    max_concurrent_runs: 1
 event_log_storage:
   module: dagster_project.event_log
   class: PooledEventLogStorage
