@@ -67,18 +67,15 @@ def of_models(
         ]
         relations = [(parent["schema"], parent["name"]) for parent in [*parents, node]]
         shape = {f"{schema}.{name}": columns.get(schema, {}).get(name, {}) for schema, name in relations}
-        key = hashlib.sha256((sql_without_literals(node) + json.dumps(shape, sort_keys=True)).encode()).hexdigest()
+        # A model is known by its source: its compiled SQL may name tonight's loads, and would be new each night.
+        source = str(node["checksum"]["checksum"])
+        key = hashlib.sha256((source + json.dumps(shape, sort_keys=True)).encode()).hexdigest()
         fresh[unique_id] = known.get(unique_id)
         if fresh[unique_id] is None or fresh[unique_id]["key"] != key:
             fresh[unique_id] = {"key": key, "columns": _trace(sql, shape, node["name"])}
         found[unique_id] = fresh[unique_id]["columns"]
     cache.write_text(json.dumps(fresh))
     return found
-
-
-def sql_without_literals(node: Mapping[str, Any]) -> str:
-    """What identifies a model's SQL from night to night: its source, since compiled SQL may name tonight's loads."""
-    return str(node["checksum"]["checksum"])
 
 
 def metadata(lineage: Lineage) -> dg.TableColumnLineage:

@@ -4,7 +4,6 @@ import dagster as dg
 
 from dagster_project.config import House
 
-# The loggers of a run started by hand stay quiet: its live progress is the night's own lines.
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
