@@ -23,7 +23,7 @@ from ingestion.tabular import FORMATS
 
 SHIPPED = Path(__file__).parent / "mappings"
 
-_KEYS = set(names("files format encoding delimiter skip_lines drop_rows timezone currency decimal entities"))
+_KEYS = set(names("files format encoding delimiter skip_lines drop_rows timezone currency decimal part_of entities"))
 _COLUMN_KEYS = {"from", "aliases", "formats", "optional"}
 _DROP_TESTS = ("starts_with", "equals", "is_empty")
 
@@ -57,7 +57,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class ExportMapping:
-    """One mapping file; serves the landing folder of its name."""
+    """One mapping file; serves the landing folder of its name.
+
+    `part_of` names the export whose keys it shares: a file of order lines belongs to the orders of another folder.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -69,6 +72,7 @@ class ExportMapping:
     timezone: Setting
     currency: Setting
     decimal: Literal[".", ","] | None
+    part_of: str | None
     entities: AnyMapping[str, AnyMapping[str, ColumnRule]]
 
     def needed_rules(self) -> list[ColumnRule]:
@@ -148,6 +152,7 @@ class _Reader:
             timezone=self._timezone(content.get("timezone")),
             currency=self._setting("currency", content.get("currency")),
             decimal=self._one_of(content, "decimal", (".", ",")),
+            part_of=self._text(("part_of",), content["part_of"]) if content.get("part_of") else None,
             entities=self._entities(content["entities"]),
         )
 

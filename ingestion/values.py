@@ -1,4 +1,4 @@
-"""Cells of exports written for people, as canonical text: numbers without thousands marks, dates as YYYY-MM-DD.
+"""Cells of exports written for people, as canonical text: plain numbers, dates as YYYY-MM-DD, times as ISO 8601.
 
 A cell that cannot be read with certainty is returned as it was found, so that staging quarantines it with a reason; to
 guess would be to invent data. No file formats and no mappings here.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 Mark = Literal[".", ","]
@@ -37,6 +37,9 @@ _DATE_FORMATS = (
     "%d %b %Y",
     "%d %B %Y",
 )
+_CLOCK_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
+_YES = {"true", "yes", "y", "1", "t", "是", "subscribed", "oui", "ja", "si", "sí"}
+_NO = {"false", "no", "n", "0", "f", "否", "unsubscribed", "not_subscribed", "non", "nein"}
 
 
 def bare(text: str) -> str:
@@ -111,3 +114,46 @@ def date(text: str, formats: Sequence[str]) -> str:
         except ValueError:
             pass
     return text
+
+
+def time(text: str, formats: Sequence[str]) -> str:
+    """A time as ISO 8601: in UTC with Z where the cell names its offset, else as its wall clock showed it, without one.
+
+    A date without a time stays a date. Without `formats` only layouts that cannot be misread are tried; else as found.
+    """
+    cell = bare(text)
+    for layout in formats:
+        try:
+            return _iso(datetime.strptime(cell, layout), "%H" in layout or "%I" in layout)  # noqa: DTZ007 - may have none
+        except ValueError:
+            continue
+    if formats:
+        return text
+    try:
+        return _iso(datetime.fromisoformat(cell), len(cell) > len("2026-01-01"))
+    except ValueError:
+        pass
+    day = date(cell, ())
+    if day != cell:
+        return day
+    for day_layout in _DATE_FORMATS:
+        for clock in _CLOCK_FORMATS:
+            try:
+                return _iso(datetime.strptime(cell, f"{day_layout} {clock}"), True)  # noqa: DTZ007 - has none
+            except ValueError:
+                continue
+    return text
+
+
+def _iso(moment: datetime, has_clock: bool) -> str:
+    if not has_clock:
+        return moment.date().isoformat()
+    if moment.tzinfo is None:
+        return moment.isoformat()
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def boolean(text: str) -> str:
+    """`true` or `false` for the words exports use for them; else as found."""
+    word = bare(text).lower()
+    return "true" if word in _YES else "false" if word in _NO else text

@@ -97,6 +97,8 @@ class _Translation:
         """The canonical columns of one entity."""
         rules = self.mapping.entities[name]
         columns = {"source_system": pa.repeat(pa.scalar(self.mapping.name, TEXT), rows.num_rows)}
+        if ENTITIES[name].shares_keys:
+            columns["system"] = pa.repeat(pa.scalar(self.mapping.part_of or self.mapping.name, TEXT), rows.num_rows)
         for column, kind in ENTITIES[name].columns.items():
             header = find_column(self.header, rules[column]) if column in rules else None
             if header is not None:
@@ -111,6 +113,10 @@ class _Translation:
             return lambda cell: None if values.is_missing(cell) else values.number(cell, mark)
         if kind == "date":
             return lambda cell: None if values.is_missing(cell) else values.date(cell, rule.formats)
+        if kind == "time":
+            return lambda cell: None if values.is_missing(cell) else values.time(cell, rule.formats)
+        if kind == "boolean":
+            return lambda cell: None if values.is_missing(cell) else values.boolean(cell)
         return values.plain_text
 
     def _setting(self, setting: Setting, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
