@@ -38,6 +38,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
     if unknown:
         raise ValueError(f"{table.name}: columns {sorted(unknown)} are not declared; they belong in _extra")
     given = set(data.column_names)
+    nothing = pa.nulls(data.num_rows, TEXT)
     columns: list[pa.ChunkedArray | pa.Array] = []
     for field in schema:
         if field.name in given:
@@ -47,7 +48,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
         elif field.name == "_row_number":
             columns.append(pa.array(range(first_row, first_row + data.num_rows), pa.int64()))
         else:
-            columns.append(pa.nulls(data.num_rows, field.type))
+            columns.append(nothing)
     return pa.table(columns, schema=schema)
 
 

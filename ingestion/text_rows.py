@@ -72,19 +72,24 @@ class _Trial:
     """How well an encoding fits: lines with more than ASCII that it can read, and lines it cannot."""
 
     encoding: str
+    lines: int = 0
     good: int = 0
     bad: int = 0
     first_bad: int | None = None
     given_up: bool = False
 
-    def add(self, piece: bytes, line: int) -> None:
+    def add(self, piece: bytes) -> None:
+        """Try the next lines of the file."""
+        before, self.lines = self.lines, self.lines + piece.count(b"\n")
+        if piece.isascii():
+            return
         try:
             piece.decode(self.encoding)
-            self.good += not piece.isascii()
+            self.good += 1
             return
         except UnicodeDecodeError:
             pass
-        for number, text in enumerate(piece.split(b"\n"), start=line):
+        for number, text in enumerate(piece.split(b"\n"), start=before + 1):
             if text.isascii():
                 continue
             try:
@@ -115,29 +120,32 @@ def find_encoding(path: Path, name: str, stated: str | None) -> Encoding:
 
 
 def _tried(path: Path, name: str, candidates: list[str], mark: int) -> Encoding:
-    trials = [_Trial(encoding) for encoding in candidates]
-    lines = 1
-    try:
-        if candidates[0] in _WIDE:
-            return _tried_wide(path, name, candidates[0], mark)
-        for piece in _cut_at_line_breaks(path, mark):
-            for trial in trials:
-                if not trial.given_up:
-                    trial.add(piece, lines)
-            lines += piece.count(b"\n")
-    except _DAMAGES as error:
-        raise _damaged(name, error) from error
-    first = trials[0]
+    if candidates[0] in _WIDE:
+        return _tried_wide(path, name, candidates[0], mark)
+    trials: list[_Trial] = []
+    for encoding in candidates:
+        trials.append(_trial(path, name, encoding, mark))
+        if not trials[-1].bad:
+            break
+    first, last = trials[0], trials[-1]
+    # One wrong byte in a UTF-8 file may happen to be a letter of GB18030; the other lines tell.
+    if not last.bad and (last is first or first.given_up or first.good < 9 * first.bad):
+        return Encoding(last.encoding, mark)
     for trial in trials:
-        if not trial.bad:
-            # One wrong byte in a UTF-8 file may happen to be a letter of GB18030; the other lines tell.
-            if trial is not first and not first.given_up and first.good >= 9 * first.bad:
-                return Encoding(first.encoding, mark, clean=False)
-            return Encoding(trial.encoding, mark)
-    for trial in trials:
-        if not trial.given_up and (trial.good >= 9 * trial.bad or trial.bad <= max(3, lines // 100)):
+        if not trial.given_up and (trial.good >= 9 * trial.bad or trial.bad <= max(3, trial.lines // 100)):
             return Encoding(trial.encoding, mark, clean=False)
     raise _not_text(name, first.first_bad or 1, candidates)
+
+
+def _trial(path: Path, name: str, encoding: str, mark: int) -> _Trial:
+    trial = _Trial(encoding)
+    try:
+        for piece in _cut_at_line_breaks(path, mark):
+            if not trial.given_up:
+                trial.add(piece)
+    except _DAMAGES as error:
+        raise _damaged(name, error) from error
+    return trial
 
 
 def _tried_wide(path: Path, name: str, encoding: str, mark: int) -> Encoding:
