@@ -64,12 +64,13 @@ def rows(count: int, first: int = 0) -> str:
 
 WANTED = ("A1", "2026-08-01T10:00:00", "Hat", "1", "2.5")
 CELLS = ["A1", "2026-08-01 10:00:00", "Hat", 1, 2.5]
+TYPED = ["A1", ("time", 46235 + 10 / 24), "Hat", 1, 2.5]
 
 
 def parquet() -> bytes:
     columns = {
         "Order": pa.array(["A1"]).dictionary_encode(),
-        "Ordered": pa.array([datetime(2026, 8, 1, 10)], pa.timestamp("ns")),
+        "Ordered": pa.array([1785578400 * 10**9], pa.timestamp("ns")),
         "Product": ["Hat"],
         "Qty": pa.array([1.0]),
         "Price": pa.array([Decimal("2.5")], pa.decimal128(10, 1)),
@@ -91,7 +92,7 @@ PLAIN = HEADER + "A1,2026-08-01 10:00:00,Hat,1,2.5\n"
         ("a.txt", PLAIN.replace(",", "|").replace("\n", "\r").encode()),
         ("a.csv", PLAIN.removesuffix("\n").encode("utf-8-sig")),
         ("a.xlsx", workbook([HEADER.strip().split(","), CELLS])),
-        ("a.xlsx", workbook([["A report"], [], HEADER.strip().split(","), [*CELLS[:1], ("time", 46235 + 10 / 24), *CELLS[2:]]])),
+        ("a.xlsx", workbook([["A report"], [], HEADER.strip().split(","), TYPED])),
         ("a.csv", workbook([HEADER.strip().split(","), CELLS])),
         ("a.parquet", parquet()),
         ("a.jsonl", json.dumps(dict(zip(HEADER.strip().split(","), CELLS, strict=True))).encode()),
@@ -229,7 +230,7 @@ def test_rows_of_nothing_are_no_rows(tmp_path: Path, mapping: ExportMapping) -> 
     assert (ids(found), found.broken) == (["A0", "A1"], [])
 
 
-def test_a_name_twice_in_the_header_reads_the_first_and_keeps_the_second(
+def test_of_a_name_twice_in_the_header_the_first_is_read_and_the_second_kept(
     tmp_path: Path, mapping: ExportMapping
 ) -> None:
     content = "Order,Ordered,Qty,Price,Price\nA1,2026-08-01 10:00:00,1,2.50,9.99\n"
