@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ class Read:
         return [row.get(name) for row in self.rows.get(entity, [])]
 
 
+@cache
+def _shipped() -> dict[str, ExportMapping]:
+    return load_mappings([])
+
+
 def read_file(path: Path, mapping: ExportMapping | str) -> Read:
     """Raises what reading the file raises."""
-    mappings = load_mappings([])
+    mappings = _shipped()
     if isinstance(mapping, str):
         mapping = mappings[mapping]
     status = path.stat()
