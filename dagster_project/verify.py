@@ -44,7 +44,7 @@ def _lake(house: House) -> Iterator[str]:
 
 
 def strays(house: House) -> list[str]:
-    """Lake files that no line of the ledger names, left by a run that died before admitting them. Nothing reads them."""
+    """Lake files that no line of the ledger names: a run died before admitting them. Nothing reads them."""
     ledger = ingestion.Ledger(house.lake)
     found = ingestion.orphan_files(house.lake, ingestion.sources().values(), ledger.read())
     return [str(path.relative_to(house.lake)) for path in found]
