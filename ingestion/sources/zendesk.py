@@ -121,7 +121,8 @@ def _time_export(api: Api, table: RawTable, path: str, start: int, latest: int, 
     """The pages of a time-based export, each of which begins at the time the one before it ended.
 
     The last records of a page come again with the next; those are left out. A `counted` export ends with a page that is
-    not full, unless the page itself says whether it is the last. Every export ends where nothing new came, or where its next page would begin within the last minute.
+    not full, unless the page itself says whether it is the last. Every export ends where nothing new came, or where its
+    next page would begin within the last minute.
     """
     target, known = f"{path}?{urlencode({'start_time': start})}", set[str | None]()
     while True:
