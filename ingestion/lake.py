@@ -269,13 +269,13 @@ def complete_loads(lake_dir: Path, source: Source) -> set[str]:
 def orphan_files(lake_dir: Path, sources: Iterable[Source], lines: Iterable[Mapping[str, Any]]) -> list[Path]:
     """Lake files no ledger line speaks of: left by a crash, read by nobody."""
     known = {name for line in lines for name in line["files"]}
-    return [
+    folders = {lake_dir / source.schema / table.name for source in sources for table in source.tables}
+    return sorted(
         path
-        for source in sources
-        for table in source.tables
-        for path in sorted((lake_dir / source.schema / table.name).glob("*.parquet"))
+        for folder in folders
+        for path in folder.glob("*.parquet")
         if path.relative_to(lake_dir).as_posix() not in known
-    ]
+    )
 
 
 def raw_view_sql(source: Source, table: RawTable, files: Sequence[Path]) -> str:
