@@ -12,6 +12,7 @@ import re
 import socket
 import sqlite3
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ingestion.arrow_text import TEXT, text_column, wall_clock_to_utc
@@ -42,7 +46,7 @@ _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"
 # A snapshot for all tables: a receipt sold while lines are read does not arrive without them.
 _SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "postgresql": {**_SNAPSHOT, "connect_args": {"connect_timeout": _CONNECT_SECONDS, "application_name": "omnihouse"}},
+    "postgresql": {**_SNAPSHOT, "connect_args": {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}},
     "mysql": {**_SNAPSHOT, "connect_args": {"connect_timeout": _CONNECT_SECONDS}},
     "mariadb": {**_SNAPSHOT, "connect_args": {"connect_timeout": _CONNECT_SECONDS}},
 }
@@ -176,10 +180,14 @@ class TillDatabase:
             elif self.is_postgres:
                 for statement in ("set transaction read only", *_POSTGRES_SESSION):
                     connection.exec_driver_sql(statement)
+                if connection.exec_driver_sql("show server_encoding").scalar() == "SQL_ASCII":
+                    _tolerate_any_bytes(connection)
             return connection
 
     def _plan(self) -> dict[str, _Plan]:
         plans, problems = {}, []
+        # A type that SQLAlchemy does not know is written as text by the database itself.
+        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
         with self._failures("Looking at the tables of"):
             inspector = sa.inspect(self.connection)
             for table in self.mapping.tables:
@@ -345,6 +353,20 @@ class TillDatabase:
             elif driver is not None:
                 with socket.socket(fileno=os.dup(driver.fileno())) as wire:
                     wire.shutdown(socket.SHUT_RDWR)
+
+
+def _tolerate_any_bytes(connection: sa.Connection) -> None:
+    """A database of encoding SQL_ASCII holds whatever was written; what is not UTF-8 is marked and not refused."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, psycopg.Connection):
+        for kind in ("text", "name", "varchar", "bpchar"):
+            driver.adapters.register_loader(kind, _TolerantText)
+        driver.execute("set client_encoding to 'SQL_ASCII'")
+
+
+class _TolerantText(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
 
 
 def _as_text(expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

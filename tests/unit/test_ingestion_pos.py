@@ -65,7 +65,8 @@ def home(tmp_path: Path) -> Home:
 def test_rows_arrive_as_the_exact_text_and_unknown_columns_beside_them(home: Home) -> None:
     needed = "store_id text, kind text, sold_at text, currency text"
     home.create(
-        receipts=f"receipt_id integer, total_amount text, tax_amount real, loyalty text, updated_at text, status, {needed}"
+        receipts="receipt_id integer, total_amount text, tax_amount real, loyalty text, updated_at text, status text, "
+        + needed
     )
     home.execute(
         "insert into receipts (receipt_id, total_amount, tax_amount, loyalty, updated_at)"
