@@ -12,19 +12,21 @@ from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
-
+from ingestion import till_mapping
 from ingestion.canonical import ENTITIES
 from ingestion.source import ConfigurationError, names
 from ingestion.tabular import FORMATS
+from ingestion.yaml_file import YamlFile
 
 SHIPPED = Path(__file__).parent / "mappings"
 
-_KEYS = set(names("files format encoding delimiter skip_lines drop_rows timezone currency decimal part_of entities"))
-_COLUMN_KEYS = {"from", "aliases", "formats", "optional"}
+_KEYS = frozenset(
+    names("files format encoding delimiter skip_lines drop_rows timezone currency decimal part_of entities")
+)
+_COLUMN_KEYS = frozenset({"from", "aliases", "formats", "optional"})
 _DROP_TESTS = ("starts_with", "equals", "is_empty")
 
 
@@ -86,7 +88,7 @@ def load_mappings(mapping_dirs: Sequence[Path]) -> dict[str, ExportMapping]:
     """The shipped mappings and the company's own by name; a company's file replaces a shipped one of its name."""
     paths: dict[str, Path] = {}
     for folder in (SHIPPED, *mapping_dirs):
-        paths.update({path.stem: path for path in sorted(folder.glob("*.yml"))})
+        paths.update({path.stem: path for path in sorted(folder.glob("*.yml")) if path.name != till_mapping.FILE_NAME})
     return {name: read_mapping(path) for name, path in sorted(paths.items())}
 
 
@@ -98,7 +100,7 @@ def check_mappings(folder: Path) -> None:
             problems.append(f"{path}: a mapping's name ends in .yml; rename the file.")
         if path.suffix == ".yml":
             try:
-                read_mapping(path)
+                (till_mapping.read_mapping if path.name == till_mapping.FILE_NAME else read_mapping)(path)
             except ConfigurationError as error:
                 problems.append(str(error))
     if problems:
@@ -110,40 +112,14 @@ def read_mapping(path: Path) -> ExportMapping:
     return _Reader(path).read()
 
 
-class _Reader:
-    """Checks one file; keeps where each key stands so that a refusal can name the line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines: dict[tuple[str, ...], int] = {}
-
-    def refuse(self, key: tuple[str, ...], reason: str) -> NoReturn:
-        line = next((self.lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.lines), 1)
-        where = f"{self.path}, line {line}" + (f", {'.'.join(key)}" if key else "")
-        raise ConfigurationError(f"{where}: {reason}")
+class _Reader(YamlFile):
+    """Checks one file."""
 
     def read(self) -> ExportMapping:
-        try:
-            text = self.path.read_text(encoding="utf-8-sig")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            reason = getattr(error, "problem", None) or "the file is not UTF-8 text"
-            raise ConfigurationError(f"{self.path}, line {line}: not valid YAML ({reason}).") from error
-        if not isinstance(content, dict):
-            self.refuse((), "a mapping is a set of keys, with at least `files` and `entities`.")
-        self._remember(node, ())
-        for key in content:
-            if key not in _KEYS:
-                self.refuse((str(key),), f"there is no such key; there are {', '.join(sorted(_KEYS))}.")
-        for key in ("files", "entities"):
-            if key not in content:
-                self.refuse((), f"the key `{key}` is missing.")
+        content = self.content("a mapping", ("files", "entities"), _KEYS)
         return ExportMapping(
             name=self.path.stem,
-            files=self._texts(("files",), content["files"]),
+            files=self.texts(("files",), content["files"]),
             format=self._one_of(content, "format", tuple(FORMATS)),
             encoding=self._encoding(content),
             delimiter=self._delimiter(content),
@@ -152,30 +128,9 @@ class _Reader:
             timezone=self._timezone(content.get("timezone")),
             currency=self._setting("currency", content.get("currency")),
             decimal=self._one_of(content, "decimal", (".", ",")),
-            part_of=self._text(("part_of",), content["part_of"]) if content.get("part_of") else None,
+            part_of=self.text(("part_of",), content["part_of"]) if content.get("part_of") else None,
             entities=self._entities(content["entities"]),
         )
-
-    def _remember(self, node: yaml.Node | None, key: tuple[str, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for name, value in node.value:
-                self.lines[*key, str(name.value)] = name.start_mark.line + 1
-                self._remember(value, (*key, str(name.value)))
-        elif isinstance(node, yaml.SequenceNode):
-            for number, value in enumerate(node.value, start=1):
-                self.lines[*key, str(number)] = value.start_mark.line + 1
-                self._remember(value, (*key, str(number)))
-
-    def _text(self, key: tuple[str, ...], value: Any) -> str:
-        if not isinstance(value, str) or not value:
-            self.refuse(key, f"{value!r} is not a text; put it in quotes.")
-        return value
-
-    def _texts(self, key: tuple[str, ...], value: Any) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        if not values:
-            self.refuse(key, "the list is empty.")
-        return tuple(self._text(key, one) for one in values)
 
     def _one_of(self, content: dict[str, Any], key: str, allowed: tuple[str, ...]) -> Any:
         value = content.get(key)
@@ -186,7 +141,7 @@ class _Reader:
     def _encoding(self, content: dict[str, Any]) -> str | None:
         if content.get("encoding") is None:
             return None
-        name = self._text(("encoding",), content["encoding"])
+        name = self.text(("encoding",), content["encoding"])
         try:
             return codecs.lookup(name).name
         except LookupError:
@@ -216,8 +171,8 @@ class _Reader:
             test = tests[0]
             if test == "is_empty" and entry[test] is not True:
                 self.refuse(key, "is_empty is true, or the rule is left out.")
-            text = "" if test == "is_empty" else self._text((*key, test), entry[test])
-            rules.append(DropRule(self._text((*key, "column"), entry["column"]), test, text))  # type: ignore[arg-type]
+            text = "" if test == "is_empty" else self.text((*key, test), entry[test])
+            rules.append(DropRule(self.text((*key, "column"), entry["column"]), test, text))  # type: ignore[arg-type]
         return tuple(rules)
 
     def _setting(self, key: str, value: Any) -> Setting:
@@ -231,7 +186,7 @@ class _Reader:
         if not isinstance(value, dict) or set(value) != {"header"}:
             self.refuse((key,), "it is a text, {column: …} or {header: …}.")
         try:
-            pattern = re.compile(self._text((key, "header"), value["header"]))
+            pattern = re.compile(self.text((key, "header"), value["header"]))
         except re.error as error:
             self.refuse((key, "header"), f"not a regular expression ({error}).")
         if pattern.groups != 1:
@@ -252,16 +207,14 @@ class _Reader:
             return ColumnRule((value,))
         if not isinstance(value, dict) or "from" not in value:
             self.refuse(key, "it is a header, or {from: …, aliases: […], formats: […], optional: true}.")
-        for name in value:
-            if name not in _COLUMN_KEYS:
-                self.refuse((*key, str(name)), f"there is no such key; there are {', '.join(sorted(_COLUMN_KEYS))}.")
+        self.known_keys(key, value, _COLUMN_KEYS)
         optional = value.get("optional", False)
         if not isinstance(optional, bool):
             self.refuse((*key, "optional"), "it is true or false.")
-        headers = [self._text((*key, "from"), value["from"])]
+        headers = [self.text((*key, "from"), value["from"])]
         if "aliases" in value:
-            headers += self._texts((*key, "aliases"), value["aliases"])
-        formats = self._texts((*key, "formats"), value["formats"]) if "formats" in value else ()
+            headers += self.texts((*key, "aliases"), value["aliases"])
+        formats = self.texts((*key, "formats"), value["formats"]) if "formats" in value else ()
         return ColumnRule(tuple(headers), formats, optional)
 
     def _entities(self, value: Any) -> dict[str, dict[str, ColumnRule]]:
