@@ -138,6 +138,11 @@ def _verify(house: House, options: argparse.Namespace) -> int:
     found = list(verify.problems(house))
     for problem in found:
         print(textwrap.fill(problem, 118))
+    if stray := verify.strays(house):
+        print(
+            f"{len(stray)} files in the lake belong to no load, left by runs that died; nothing reads them, and they "
+            f"may be deleted: {', '.join(stray[:3])}{' …' if len(stray) > 3 else ''}"
+        )
     print(
         f"{house.home}: {len(found)} problems" if found else f"{house.home}: lake, decisions and publication are whole"
     )

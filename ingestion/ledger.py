@@ -108,6 +108,12 @@ class Ledger:
             and (line["admitted"] or line["status"] == "rejected")
         )
 
+    def refused_hashes(self) -> frozenset[str]:
+        """Contents of files whose rows are in the lake and were refused; they lie there until they are mended."""
+        return frozenset(
+            line["content_sha256"] for line in self.read() if line["status"] == "refused" and line["content_sha256"]
+        )
+
 
 def failed_line(
     source_system: str, error: str, file_name: str | None = None, content_sha256: str | None = None

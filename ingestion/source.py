@@ -78,7 +78,8 @@ class Delivery:
 
     `pull` opens a dlt source whose resources yield Arrow tables named after the raw tables. A yielded table may leave
     out declared columns and may carry `_extra` and `_row_number`; the lake completes it. `feeds` is the table of a file
-    that counts the lines which could not be read.
+    that counts the lines which could not be read. `notes` is filled while pulling: for a table that the system would
+    not show, and that the rest can do without, what is missing and what to do.
     """
 
     source: Source
@@ -90,6 +91,7 @@ class Delivery:
     content_sha256: str | None = None
     feeds: str | None = None
     cursor_from: Mapping[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class _Reader(YamlFile):
         if not isinstance(value, dict):
             self.refuse(key, "it lists what the till writes and what that means, as {V: sale, R: return}.")
         for name in value:
-            # A plain yes or no is a truth value in YAML, and a till does not write that.
+            # A plain yes or no is a boolean in YAML, and a till does not write that.
             if not isinstance(name, (str, int)) or isinstance(name, bool):
                 self.refuse((*key, str(name)), f"{name!r} is not a text; put it in quotes.")
         return {str(name): self.text((*key, str(name)), one) for name, one in value.items()}

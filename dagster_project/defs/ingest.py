@@ -49,10 +49,12 @@ class _State:
     rows_landed: int = 0
     rows_rejected: int = 0
     refusals: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
     def add(self, report: LoadReport) -> None:
         self.loads += 1
+        self.notes |= report.notes
         for table in report.tables.values():
             self.rows_read += table.rows_read
             self.rows_landed += table.rows_landed
@@ -70,30 +72,32 @@ class _State:
 def build_ingest(house: House) -> dg.AssetsDefinition:
     """The raw tables of every known source and the `ops` tables that the models read."""
     sources = ingestion.sources()
+    feeders: dict[tuple[str, str], list[str]] = {}
+    for source in sources.values():
+        for table in source.tables:
+            feeders.setdefault((source.schema, table.name), []).append(source.name)
     specs = [
         dg.AssetSpec(
-            asset_key(source.schema, table.name),
-            deps=[asset_key("sources", source.name)],
-            group_name=source.schema,
+            asset_key(schema, table),
+            deps=[asset_key("sources", name) for name in names],
+            group_name=schema,
             owners=[project.OWNER],
             tags={"layer": "raw"},
             kinds={"dlt", "parquet"},
-            description=f"`{table.name}` as {source.name} delivered it: every admitted version, text only.",
+            description=f"`{table}` as {' and '.join(names)} delivered it: every admitted version, text only.",
         )
-        for source in sources.values()
-        for table in source.tables
+        for (schema, table), names in feeders.items()
     ]
     specs += [
         dg.AssetSpec(asset_key("ops", name), group_name="ops", owners=[project.OWNER], description=text)
         for name, text in _OPS_INPUTS.items()
     ]
+    schemas = {schema: [table for owner, table in feeders if owner == schema] for schema, _ in feeders}
     wanted = [
         spec
-        for source in sources.values()
-        if f"raw_{source.name}" in suite_names()
-        for spec in checks.specs(
-            f"raw_{source.name}", source.schema, [table.name for table in source.tables], blocking=False
-        )
+        for schema, tables in schemas.items()
+        if schema in suite_names()
+        for spec in checks.specs(schema, schema, tables, blocking=False)
     ]
 
     @dg.multi_asset(specs=specs, check_specs=wanted, required_resource_keys={"night"}, name="ingest")
@@ -155,6 +159,7 @@ def _pull_all(
     for name in active:
         deliveries = ingestion.plan(sources[name], settings, [landing], [house.mappings], ledger, now=night.as_of)
         threading.Thread(target=_pull, args=(name, deliveries, house, work, arrivals), daemon=True).start()
+    refused_before = ledger.refused_hashes()
     waiting, found = set(active), []
     while waiting:
         name, delivery, outcome = arrivals.get()
@@ -166,7 +171,7 @@ def _pull_all(
         # A plan that fails before its first delivery tells nothing of any of the source's systems.
         for system in [delivery.source_system] if delivery else systems[name]:
             if isinstance(outcome, LoadReport):
-                found += _admit(night, ledger, outcome, states[system])
+                found += _admit(night, ledger, refused_before, outcome, states[system])
             else:
                 _note_failure(night, ledger, system, delivery, outcome, states[system])
     shutil.rmtree(work, ignore_errors=True)
@@ -213,9 +218,11 @@ def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, a
         arrivals.put((name, None, None))
 
 
-def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> list[Result]:
-    """Hold the gate of its source against a load; write down whether it may be read."""
-    suite = f"raw_{report.source.name}"
+def _admit(
+    night: Night, ledger: Ledger, refused_before: frozenset[str], report: LoadReport, state: _State
+) -> list[Result]:
+    """Hold the gate of its raw schema against a load; write down whether it may be read."""
+    suite = report.source.schema
     results: list[Result] = []
     if suite in suite_names():
         results = expectations.check_load(
@@ -232,7 +239,7 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
     if refusals:
         text = f"{report.description}: {' '.join(refusals)}"
         state.stale(night.without_secrets(text))
-        if _refused_before(ledger, report):
+        if report.content_sha256 in refused_before:
             # The file lies there unchanged, and its rows are in the lake from the night that refused it first.
             for table in report.tables.values():
                 for file in table.files:
@@ -243,12 +250,6 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
         state.add(report)
         ledger.record(night.run_id, report, "admitted", admitted=True)
     return results
-
-
-def _refused_before(ledger: Ledger, report: LoadReport) -> bool:
-    return report.content_sha256 is not None and any(
-        line["status"] == "refused" and line["content_sha256"] == report.content_sha256 for line in ledger.read()
-    )
 
 
 def _note_failure(
@@ -275,6 +276,8 @@ def _close(night: Night, name: str, state: _State) -> None:
     detail = f"{state.loads} loads" if state.loads else "nothing new"
     if state.rows_rejected:
         detail += f", {state.rows_rejected:,} unreadable lines"
+    for note in state.notes.values():
+        print(f"! {name}: {night.without_secrets(note)}")
     if state.status == "stale":
         detail += f", {len(state.refusals)} failed"
         night.problem("source", name, state.reason)

@@ -18,7 +18,7 @@ from dlt.sources import DltResource, DltSource
 
 from ingestion import values
 from ingestion.arrow_text import TEXT
-from ingestion.canonical import ENTITIES, raw_tables
+from ingestion.canonical import ENTITIES, SCHEMA, raw_tables
 from ingestion.landing import LandedFile, landed_files, new_files
 from ingestion.mapping import ColumnRule, ExportMapping, Setting, load_mappings
 from ingestion.source import Delivery, Request, Source, text_schema
@@ -217,4 +217,4 @@ def _folders(mapping_dirs: Sequence[Path]) -> dict[str, tuple[str, ...]]:
     return {mapping.name: mapping.files for mapping in load_mappings(mapping_dirs).values()}
 
 
-SOURCE = Source("exports", "raw_exports", raw_tables(), _deliveries, folders=_folders)
+SOURCE = Source("exports", SCHEMA, raw_tables(), _deliveries, folders=_folders)
