@@ -90,3 +90,10 @@
 {% macro refund_record_id(alias) -%}
     coalesce({{ alias }}.customer_key, 'refund-' || {{ alias }}.source_refund_id)
 {%- endmacro %}
+
+{# Whether a way of paying means that the goods are paid when they arrive, in the words that shops use. #}
+{% macro is_cash_on_delivery(payment_method) -%}
+    regexp_matches(
+        lower(coalesce({{ payment_method }}, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款'
+    )
+{%- endmacro %}

@@ -31,7 +31,7 @@ final as (
         headers.booked_amount as amount,
         headers.is_test,
         headers.order_date as payment_date,
-        headers.ordered_at as paid_at,
+        headers.paid_at,
         states._fingerprint,
         current_timestamp as _loaded_at
     from states

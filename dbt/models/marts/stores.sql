@@ -7,6 +7,35 @@ with pos_stores as (
 
 ),
 
+mapped_invoices as (
+
+    select * from {{ ref('int_exports__invoices') }}
+
+),
+
+mapped_refunds as (
+
+    select * from {{ ref('stg_exports__refunds') }}
+
+),
+
+-- An export names its stores and says no more of them.
+mapped_stores as (
+
+    select
+        system,
+        store_id
+    from mapped_invoices
+    where store_id is not null
+    union
+    select
+        system,
+        store_id
+    from mapped_refunds
+    where store_id is not null
+
+),
+
 final as (
 
     select
@@ -18,6 +47,16 @@ final as (
         timezone,
         currency
     from pos_stores
+    union all
+    select
+        system || '-' || store_id as store_id,
+        system as source_system,
+        store_id as store_name,
+        cast(null as varchar) as city,
+        cast(null as varchar) as country,
+        cast(null as varchar) as timezone,
+        cast(null as varchar) as currency
+    from mapped_stores
 
 )
 

@@ -36,11 +36,12 @@ typed as (
     from texts
 ),
 
--- A refund without an id is told by its order and time; without an order, by all that its row says.
+-- A refund without an id is told by its order and time; without an order, by all that its row says. One with an id may
+-- have a row an article.
 grouped as (
     select
         typed.*,
-        refund_id is not null or order_id is null as is_numbered,
+        refund_id is null and order_id is null as is_numbered,
         case
             when refund_id is not null then {{ row_key(['system', 'refund_id']) }}
             else
@@ -63,7 +64,7 @@ keyed as (
     select
         grouped.*,
         case
-            when refund_id is not null then '1'
+            when refund_id is not null then coalesce(sku, '')
             else '#' || row_number() over (partition by _load_id, _group_key order by _row_number)
         end as _item_key
     from grouped
