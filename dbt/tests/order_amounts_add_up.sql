@@ -1,5 +1,5 @@
--- Every order's amounts follow from each other, from its lines and from its refunds, to the minor unit. An export of orders
--- may come without their lines.
+-- Every order's amounts follow from each other, from its lines and from its refunds, to the minor unit.
+-- Exports may bring orders without their lines.
 with lines as (
     select
         order_id,

@@ -85,12 +85,12 @@ staged as (
     union all
     select
         'mapped order' as kind,
-        {{ row_key(['system', 'order_id']) }}
+        {{ row_key(['system', 'order_id']) }} as id
     from staged_invoices
     union all
     select
         'mapped order of so many lines' as kind,
-        order_id || ': ' || number_of_lines
+        order_id || ': ' || number_of_lines as id
     from staged_lines
     union all
     select distinct
@@ -129,12 +129,12 @@ in_marts as (
     union all
     select
         'mapped order of so many lines' as kind,
-        order_id || ': ' || number_of_lines
+        order_id || ': ' || number_of_lines as id
     from published_lines
     union all
     select
         'mapped refund' as kind,
-        {{ row_key(['system', 'source_refund_id'], 'mapped_returns') }}
+        {{ row_key(['system', 'source_refund_id'], 'mapped_returns') }} as id
     from refunds
     inner join mapped_returns on refunds.refund_id = mapped_returns.refund_id
     where mapped_returns.invoice_id is null

@@ -40,12 +40,12 @@ line_totals as (
 
     select
         order_id,
-        sum(listed_amount) filter (where quantity >= 0) as listed_amount,
-        sum(discount_amount) filter (where quantity >= 0) as discount_amount,
-        sum(surcharge_amount) filter (where quantity >= 0) as surcharge_amount,
-        sum(line_tax_amount) filter (where quantity >= 0) as tax_amount,
-        coalesce(bool_and(line_tax_amount is not null) filter (where quantity >= 0), false) as is_tax_told_by_line,
-        sum(given_back_amount) filter (where quantity < 0) as given_back_amount,
+        sum(case when quantity >= 0 then listed_amount end) as listed_amount,
+        sum(case when quantity >= 0 then discount_amount end) as discount_amount,
+        sum(case when quantity >= 0 then surcharge_amount end) as surcharge_amount,
+        sum(case when quantity >= 0 then line_tax_amount end) as tax_amount,
+        bool_and(line_tax_amount is not null or quantity < 0) as is_tax_told_by_line,
+        sum(case when quantity < 0 then given_back_amount end) as given_back_amount,
         bool_or(discount_amount > listed_amount) as has_discount_beyond_price
     from line_amounts
     group by order_id
@@ -65,7 +65,7 @@ stated as (
         coalesce(line_totals.has_discount_beyond_price, false) as has_discount_beyond_price,
         coalesce(line_totals.tax_amount, 0) as line_tax_amount,
         {{ round_money('invoices.net_amount', 'currencies.minor_unit') }}
-            + case when invoices.sale_lines > 0 then coalesce(line_totals.given_back_amount, 0) else 0 end
+        + case when invoices.sale_lines > 0 then coalesce(line_totals.given_back_amount, 0) else 0 end
             as stated_net_amount,
         {{ round_money('invoices.gross_amount', 'currencies.minor_unit') }} as stated_gross_amount,
         {{ round_money('abs(invoices.discount_amount)', 'currencies.minor_unit') }} as stated_discount_amount,
@@ -74,18 +74,11 @@ stated as (
             as stated_tax_amount,
         case
             when invoices.currency is null then 'currency_unknown'
-            when
-                not invoices.has_header
-                and {{ row_key(['system', 'source_order_id'], 'invoices') }} in (
-                    select broken_headers.key from broken_headers where broken_headers.key is not null
-                )
-                then 'order_not_staged'
+            when not invoices.has_header and broken_headers.key is not null then 'order_not_staged'
             when
                 invoices.sale_lines + invoices.return_lines + invoices.refund_lines = 0
                 and invoices.net_amount is null
-                and {{ row_key(['system', 'source_order_id'], 'invoices') }} in (
-                    select broken_lines.group_key from broken_lines where broken_lines.group_key is not null
-                )
+                and broken_lines.group_key is not null
                 then 'order_has_broken_line'
             when
                 invoices.sale_lines + invoices.return_lines + invoices.refund_lines = 0
@@ -96,6 +89,10 @@ stated as (
     from invoices
     left join line_totals on invoices.order_id = line_totals.order_id
     left join currencies on invoices.currency = currencies.currency
+    left join broken_headers
+        on broken_headers.key = {{ row_key(['system', 'source_order_id'], 'invoices') }}
+    left join broken_lines
+        on broken_lines.group_key = {{ row_key(['system', 'source_order_id'], 'invoices') }}
 
 ),
 
@@ -134,7 +131,7 @@ fitted as (
 
 taxed as (
 
-    -- Where no sum fits because a discount was not told, prices contain the tax as long as they reach the net without it.
+    -- Where no sum fits because a discount was not told, prices contain the tax if they reach the net without it.
     select
         *,
         case
@@ -211,7 +208,10 @@ final as (
                         and not fits_with_tax_contained
                     )
                     or has_discount_beyond_price
-                    or (is_tax_contained and stated_tax_amount > listed_amount - line_discount_amount - order_discount_amount)
+                    or (
+                        is_tax_contained
+                        and stated_tax_amount > listed_amount - line_discount_amount - order_discount_amount
+                    )
                     or {{ charges }} < greatest(missing_amount, 0) - order_discount_amount
                     or due_amount < 0
                     then 'total_mismatch'

@@ -1,4 +1,4 @@
--- Grain: one row per booking that mapped exports tell of, worked out from the staged rows alone, to hold the marts against.
+-- Grain: one row per booking that mapped exports tell of, worked out from their staged rows alone.
 {{ config(materialized='view') }}
 
 with headers as (
@@ -69,7 +69,8 @@ told as (
         coalesce(headers.tax_amount, told_on_lines.tax_amount) as tax_amount,
         abs(coalesce(headers.discount_amount, told_on_lines.discount_amount)) as discount_amount
     from headers
-    full outer join told_on_lines on headers.system = told_on_lines.system and headers.order_id = told_on_lines.order_id
+    full outer join told_on_lines
+        on headers.system = told_on_lines.system and headers.order_id = told_on_lines.order_id
 
 ),
 
@@ -111,8 +112,9 @@ line_sums as (
         coalesce(priced_amount, net_amount + discount_amount) as listed_amount,
         coalesce(priced_amount, net_amount + discount_amount)
         - coalesce(net_amount, coalesce(priced_amount, net_amount + discount_amount) - discount_amount) as off_amount,
-        coalesce(coalesce(priced_amount, net_amount + discount_amount) - discount_amount + tax_amount = net_amount, false)
-            as has_tax_in_net
+        coalesce(
+            coalesce(priced_amount, net_amount + discount_amount) - discount_amount + tax_amount = net_amount, false
+        ) as has_tax_in_net
     from line_values
 
 ),
@@ -123,7 +125,7 @@ sold as (
         system,
         order_id,
         sum(listed_amount) as listed_amount,
-        sum(case when has_tax_in_net then discount_amount when off_amount > 0 then off_amount else 0 end) as discount_amount,
+        sum(case when has_tax_in_net then discount_amount else greatest(off_amount, 0) end) as discount_amount,
         sum(case when not has_tax_in_net and off_amount < 0 then -off_amount else 0 end) as surcharge_amount,
         sum(tax_amount) as tax_amount
     from line_sums

@@ -89,8 +89,7 @@ final as (
         product_name,
         category,
         quantity,
-        {{ money('case when unit_price is not null then unit_price when quantity = 0 then 0 else listed_amount / abs(quantity) end') }}
-            as unit_price,
+        {{ money('coalesce(unit_price, listed_amount / nullif(abs(quantity), 0), 0)') }} as unit_price,
         {{ money('listed_amount') }} as listed_amount,
         {{ money('discount_amount') }} as discount_amount,
         {{ money('line_tax_amount') }} as line_tax_amount,

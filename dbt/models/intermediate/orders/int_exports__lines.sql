@@ -16,7 +16,18 @@ amounts as (
 sold as (
 
     select
-        line_amounts.* exclude (line_number),
+        line_amounts.order_id,
+        line_amounts.source_line_id,
+        line_amounts.sku,
+        line_amounts.product_name,
+        line_amounts.category,
+        line_amounts.quantity,
+        line_amounts.unit_price,
+        line_amounts.listed_amount,
+        line_amounts.discount_amount,
+        line_amounts.line_tax_amount,
+        line_amounts._load_id,
+        line_amounts._row_number,
         try_cast(line_amounts.line_number as integer) as given_number,
         amounts.order_discount_amount,
         amounts.contained_tax_amount as order_tax_amount,

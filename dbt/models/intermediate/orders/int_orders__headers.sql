@@ -198,7 +198,8 @@ amounts as (
         unioned.payment_method,
         unioned.currency,
         {{ money('coalesce(line_totals.gross_amount, unioned.gross_without_lines_amount, 0)') }} as gross_amount,
-        {{ money('coalesce(line_totals.discount_amount, unioned.discount_without_lines_amount, 0)') }} as discount_amount,
+        {{ money('coalesce(line_totals.discount_amount, unioned.discount_without_lines_amount, 0)') }}
+            as discount_amount,
         {{ money('unioned.shipping_charge_amount + unioned.other_amount') }} as shipping_amount,
         unioned.other_amount,
         unioned.tip_amount,

@@ -49,7 +49,8 @@ voids as (
         -- The source takes back its whole booking, gift cards sold included, less what it has refunded itself.
         {{ money('greatest(headers.booked_amount - coalesce(order_returns.own_amount, 0), 0)') }} as booked_amount,
         -- An export that calls an order refunded does not say when.
-        {{ local_date('coalesce(headers.cancelled_at, headers.ordered_at)', 'headers.business_timezone') }} as business_date,
+        {{ local_date('coalesce(headers.cancelled_at, headers.ordered_at)', 'headers.business_timezone') }}
+            as business_date,
         coalesce(headers.cancelled_at, headers.ordered_at) as refunded_at
     from headers
     left join order_returns on headers.order_id = order_returns.order_id

@@ -1,4 +1,4 @@
--- Grain: one row per staged order, return or refund of a mapped export whose money cannot be told, and so is in no mart.
+-- Grain: one row per staged order, return or refund of a mapped export whose money cannot be told.
 {{ config(materialized='table') }}
 
 with invoices as (
@@ -76,7 +76,7 @@ held_invoices as (
     where held.rule is not null
     qualify row_number() over (
         partition by held.system, held.source_id
-        order by places.preference, places._load_id desc, places._row_number
+        order by places.preference asc, places._load_id desc, places._row_number asc
     ) = 1
 ),
 
