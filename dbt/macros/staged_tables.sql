@@ -38,6 +38,7 @@
         {'area': 'exports', 'entity': 'orders'},
         {'area': 'exports', 'entity': 'order_lines'},
         {'area': 'exports', 'entity': 'refunds'},
+        {'area': 'exports', 'entity': 'held_orders', 'is_raw': false},
         {'area': 'exports', 'entity': 'broken_lines', 'is_staged': false},
     ]) %}
 {% endmacro %}

@@ -37,6 +37,35 @@ unlisted_locations as (
 
 ),
 
+mapped_invoices as (
+
+    select * from {{ ref('int_exports__invoices') }}
+
+),
+
+mapped_refunds as (
+
+    select * from {{ ref('stg_exports__refunds') }}
+
+),
+
+-- An export names its stores and says no more of them.
+mapped_stores as (
+
+    select
+        system,
+        store_id
+    from mapped_invoices
+    where store_id is not null
+    union
+    select
+        system,
+        store_id
+    from mapped_refunds
+    where store_id is not null
+
+),
+
 final as (
 
     select
@@ -71,6 +100,17 @@ final as (
         null,
         null
     from unlisted_locations
+    union all
+    select
+        system || '-' || store_id,
+        system,
+        store_id,
+        null,
+        null,
+        null,
+        null,
+        null
+    from mapped_stores
 
 )
 

@@ -19,6 +19,12 @@ shopify_products as (
 
 ),
 
+mapped_lines as (
+
+    select * from {{ ref('int_exports__lines') }}
+
+),
+
 pos_receipts as (
 
     select * from {{ ref('stg_pos__receipts') }}
@@ -74,11 +80,32 @@ pos as (
 
 ),
 
+mapped as (
+
+    select
+        order_id,
+        source_line_id,
+        sku,
+        product_name,
+        category,
+        line_number,
+        quantity,
+        unit_price,
+        listed_amount,
+        discount_amount,
+        contained_tax_amount,
+        false as is_gift_card
+    from mapped_lines
+
+),
+
 unioned as (
 
     select * from shopify
     union all
     select * from pos
+    union all
+    select * from mapped
 
 ),
 

@@ -76,7 +76,7 @@ inferred as (
         headers.booked_amount as amount,
         headers.is_test,
         headers.order_date as payment_date,
-        headers.ordered_at as paid_at
+        headers.paid_at
     from headers
     where
         not headers.is_voided
