@@ -1,4 +1,4 @@
--- Every staged order, receipt, ticket, event, message event and mapped touchpoint is in its mart exactly once.
+-- Every staged order, receipt, ticket, call, event, message event and mapped touchpoint is in its mart exactly once.
 with staged as (
     select
         'shopify order' as kind,
@@ -19,6 +19,11 @@ with staged as (
         'ticket' as kind,
         ticket_id
     from {{ ref('stg_zendesk__tickets') }}
+    union all
+    select
+        'call' as kind,
+        call_id
+    from {{ ref('stg_zendesk__calls') }}
     union all
     select
         'event' as kind,
@@ -66,7 +71,13 @@ in_marts as (
         'ticket' as kind,
         ticket_id
     from {{ ref('service_tickets') }}
-    where source_system = 'zendesk'
+    where source_system = 'zendesk' and not is_call
+    union all
+    select
+        'call' as kind,
+        source_record_id
+    from {{ ref('touchpoints') }}
+    where touchpoint_id like 'call-%'
     union all
     select
         'event' as kind,

@@ -19,6 +19,12 @@ tickets as (
 
 ),
 
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_events__events') }}
@@ -87,6 +93,12 @@ activities as (
         occurred_at
     from mapped_touchpoints
     where device_id is not null and record_type <> 'device'
+    union all
+    select
+        'zendesk/requester/' || requester_id as record_key,
+        called_at
+    from calls
+    where requester_id is not null
 
 ),
 
