@@ -151,8 +151,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization', 'replies',
-                        'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
+        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization',
+                        'replies', 'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
                         'solved_at']) }} as _fingerprint
     from unioned
 
