@@ -60,6 +60,7 @@ class Request:
     """What a source is asked for: its settings, where files may lie, and what is known already.
 
     `now` is the logical clock: a cursor never moves past it, so a record dated in the future cannot blind later pulls.
+    `landed_files` gives the admitted lake files of one of the source's tables.
     """
 
     settings: Mapping[str, str]
@@ -67,6 +68,7 @@ class Request:
     mapping_dirs: Sequence[Path]
     cursors: Mapping[str, str]
     known_hashes: Callable[[str], frozenset[str]]
+    landed_files: Callable[[str], Sequence[Path]]
     now: datetime
 
 

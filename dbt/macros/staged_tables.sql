@@ -35,6 +35,9 @@
         {'area': 'events', 'entity': 'broken_lines', 'is_staged': false},
         {'area': 'exports', 'entity': 'ad_performance'},
         {'area': 'exports', 'entity': 'fx_rates'},
+        {'area': 'exports', 'entity': 'orders'},
+        {'area': 'exports', 'entity': 'order_lines'},
+        {'area': 'exports', 'entity': 'refunds'},
         {'area': 'exports', 'entity': 'broken_lines', 'is_staged': false},
     ]) %}
 {% endmacro %}
