@@ -56,6 +56,13 @@ calls as (
 
 ),
 
+checkouts as (
+
+    select * from {{ ref('stg_shopify__checkouts') }}
+    where completed_at is null
+
+),
+
 members as (
 
     select * from {{ ref('int_identity__members') }}
@@ -213,6 +220,21 @@ phone_calls as (
 
 ),
 
+left_checkouts as (
+
+    select
+        'checkout-' || checkouts.checkout_id as touchpoint_id,
+        members.customer_id,
+        'checkout_abandoned' as touchpoint_type,
+        'online_store' as channel,
+        'shopify' as source_system,
+        checkouts.checkout_id as source_record_id,
+        checkouts.created_at as occurred_at
+    from checkouts
+    left join members on members.record_key = 'shopify/customer/' || checkouts.customer_id_shopify
+
+),
+
 unioned as (
 
     select * from web
@@ -224,6 +246,8 @@ unioned as (
     select * from tickets
     union all by name
     select * from phone_calls
+    union all by name
+    select * from left_checkouts
 
 ),
 
