@@ -80,25 +80,25 @@ final as (
     from pos_stores
     union all
     select
-        'shopify-' || location_id,
-        'shopify',
-        location_name,
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        location_name as store_name,
         city,
         country,
-        {{ reporting_timezone() }},
-        null,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
         is_active
     from locations
     union all
     select
-        'shopify-' || location_id,
-        'shopify',
-        null,
-        null,
-        null,
-        {{ reporting_timezone() }},
-        null,
-        null
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        null as store_name,
+        null as city,
+        null as country,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
+        null as is_active
     from unlisted_locations
     union all
     select

@@ -61,8 +61,8 @@ told as (
 
 ),
 
--- Where no transaction is known, the order tells of one payment: a voided receipt took no money, and a gift card used is a
--- payment like any other.
+-- Where no transaction is known, the order tells of one payment: a voided receipt took no money, and a gift card used
+-- is a payment like any other.
 inferred as (
 
     select
@@ -97,8 +97,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['order_id', 'source_system', 'source_payment_id', 'payment_method', 'status', 'currency', 'amount',
-                        'is_test', 'payment_date', 'paid_at']) }} as _fingerprint
+        {{ fingerprint(['order_id', 'source_system', 'source_payment_id', 'payment_method', 'status', 'currency',
+                        'amount', 'is_test', 'payment_date', 'paid_at']) }} as _fingerprint
     from unioned
 
 )
