@@ -135,7 +135,7 @@ def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Pa
     from ingestion.demo import Company
 
     try:
-        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down)
+        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down, faults=house.demo_faults)
     except ValueError as problem:
         raise StepFailed(str(problem)) from problem
     with night.step("demo company") as step:
@@ -231,7 +231,11 @@ def _admit(
                 for name, table in report.tables.items()
             },
             suite,
-            {"as_of": night.as_of, "rows": {name: table.rows_landed for name, table in report.tables.items()}},
+            {
+                "as_of": night.as_of,
+                "rows": {name: table.rows_landed for name, table in report.tables.items()},
+                "seen_before": ingestion.seen_before(ledger, report),
+            },
             load_id=report.load_id,
             settings={"memory_limit": night.house.memory_limit, "temp_directory": str(night.house.spill)},
         )

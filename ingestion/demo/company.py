@@ -17,12 +17,13 @@ from datetime import datetime
 from pathlib import Path
 
 from ingestion.demo.clock import as_of
-from ingestion.demo.desk_server import desk_server
-from ingestion.demo.http_server import serving, silent_port
+from ingestion.demo.desk_server import desk_handler
+from ingestion.demo.faults import DESK, SHOP, Face, Faults, check_faults, faults_of
+from ingestion.demo.http_server import Handler, json_server, serving, silent_port
 from ingestion.demo.nights import Simulation
 from ingestion.demo.noise import NoiseRates
 from ingestion.demo.population import Population
-from ingestion.demo.shop_server import shop_server
+from ingestion.demo.shop_server import shop_handler
 from ingestion.demo.systems import Systems, TillDatabase
 from ingestion.demo.truth import truth_night, write_atomically, write_truth
 
@@ -34,7 +35,8 @@ SOURCES = ("shopify", "zendesk", "pos")
 class Company:
     """A retailer with known truth.
 
-    ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer.
+    ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer, ``faults`` what
+    the servers of shop and desk do to their clients (see ``faults``).
     """
 
     def __init__(
@@ -44,14 +46,17 @@ class Company:
         seed: int = 1,
         down: Collection[str] = (),
         noise: NoiseRates | None = None,
+        faults: Collection[str] = (),
     ) -> None:
+        check_faults(faults)
         unknown = sorted(set(down) - set(SOURCES))
         if unknown:
             raise ValueError(f"down names {', '.join(unknown)}; the demo company has {', '.join(SOURCES)}")
         if persons < 1:
             raise ValueError(f"persons is {persons}; the demo company needs at least one")
         self.home = Path(home)
-        self.down = frozenset(down)
+        self.down, self.faults = frozenset(down), frozenset(faults)
+        self.served: dict[str, Faults] = {}
         self.landing = self.home / "landing"
         self.truth = self.home / "truth"
         self.home.mkdir(parents=True, exist_ok=True)
@@ -114,12 +119,12 @@ class Company:
             if "shopify" in self.down:
                 shop_port = stack.enter_context(silent_port())
             else:
-                shop_port = stack.enter_context(serving(shop_server(self.systems, ACCESS_TOKEN)))
+                shop_port = self._serve(stack, "shopify", SHOP, shop_handler(self.systems, ACCESS_TOKEN))
             if "zendesk" in self.down:
                 desk_port = stack.enter_context(silent_port())
             else:
                 now = int(as_of(self.night).timestamp())
-                desk_port = stack.enter_context(serving(desk_server(self.systems, DESK_EMAIL, DESK_TOKEN, now)))
+                desk_port = self._serve(stack, "zendesk", DESK, desk_handler(self.systems, DESK_EMAIL, DESK_TOKEN, now))
             database = self.home / "closed" / "till" / "pos.sqlite" if "pos" in self.down else self.tills.path
             yield {
                 "shopify": {"shop_url": f"http://127.0.0.1:{shop_port}", "access_token": ACCESS_TOKEN},
@@ -130,3 +135,11 @@ class Company:
                 },
                 "pos": {"database_url": f"sqlite:///{database.resolve()}"},
             }
+
+    def _serve(self, stack: ExitStack, system: str, face: Face, handler: Handler) -> int:
+        """The port of a system's server, which has the faults asked for."""
+        if wanted := faults_of(self.faults, system):
+            seed = f"{self.seed}/{self.night}/{system}"
+            handler = Faults(handler, face, wanted, seed, self.systems, as_of(self.night))
+            self.served[system] = handler
+        return stack.enter_context(serving(json_server(handler)))
