@@ -19,7 +19,7 @@ from pathlib import Path
 from ingestion.demo.clock import as_of
 from ingestion.demo.desk_server import desk_server
 from ingestion.demo.http_server import serving, silent_port
-from ingestion.demo.nights import Simulation
+from ingestion.demo.nights import LANDING_FOLDERS, Simulation
 from ingestion.demo.noise import NoiseRates
 from ingestion.demo.population import Population
 from ingestion.demo.shop_server import shop_server
@@ -34,7 +34,9 @@ SOURCES = ("shopify", "zendesk", "pos")
 class Company:
     """A retailer with known truth.
 
-    ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer.
+    ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer. ``folders`` are
+    the landing folders it fills, all by default; what it leaves out is in no truth either. Copied into another home's
+    ``landing/``, they are a working set of inputs there.
     """
 
     def __init__(
@@ -44,10 +46,14 @@ class Company:
         seed: int = 1,
         down: Collection[str] = (),
         noise: NoiseRates | None = None,
+        folders: Collection[str] | None = None,
     ) -> None:
         unknown = sorted(set(down) - set(SOURCES))
         if unknown:
             raise ValueError(f"down names {', '.join(unknown)}; the demo company has {', '.join(SOURCES)}")
+        strange = sorted(set(folders or ()) - set(LANDING_FOLDERS))
+        if strange:
+            raise ValueError(f"folders names {', '.join(strange)}; the demo company fills {', '.join(LANDING_FOLDERS)}")
         if persons < 1:
             raise ValueError(f"persons is {persons}; the demo company needs at least one")
         self.home = Path(home)
@@ -57,6 +63,7 @@ class Company:
         self.home.mkdir(parents=True, exist_ok=True)
         self.landing.mkdir(exist_ok=True)
         self.persons, self.seed, self.noise = persons, seed, noise or NoiseRates()
+        self.folders = tuple(LANDING_FOLDERS if folders is None else sorted(folders))
         self.systems = Systems(self.home / "systems.sqlite")
         self.tills = TillDatabase(self.home / "pos.sqlite")
         self._check_founding()
@@ -67,6 +74,7 @@ class Company:
             "persons": str(self.persons),
             "seed": str(self.seed),
             "noise": json.dumps(dataclasses.asdict(self.noise), sort_keys=True),
+            "folders": ", ".join(sorted(self.folders)),
         }
         self.systems.found(wanted)
         kept = self.systems.meta()
@@ -96,11 +104,13 @@ class Company:
         for next_night in range(self.night + 1, night + 1):
             self._write(next_night)
         if night > 0 and truth_night(self.truth) != self.night:
-            write_truth(self.truth, self.home / "partial", self.systems, self.tills, self.persons, self.seed)
+            write_truth(
+                self.truth, self.home / "partial", self.systems, self.tills, self.persons, self.seed, self.folders
+            )
 
     def _write(self, night: int) -> None:
         if self._simulation is None:
-            self._simulation = Simulation(Population(self.persons, self.seed, self.noise))
+            self._simulation = Simulation(Population(self.persons, self.seed, self.noise), self.folders)
         tonight = self._simulation.night(night)
         self.tills.write_night(night, tonight.till_rows)
         for name, content in sorted(tonight.files.items()):
