@@ -107,7 +107,7 @@ def loyverse_number(order: FileOrder, refund: bool = False) -> str:
 
 
 def loyverse_receipts(order: FileOrder, instant: int) -> Iterator[Cells]:
-    """A row for the sale, and one for its refund, which names no sale."""
+    """A row for the sale, and one for its refund, which names neither the sale nor the customer."""
     buyer, zone = order.buyer, order.door.zone
     for _, sign, at, lines in _events(order, instant):
         gross, discounts, net, tax = (_plain(amount) for amount in _sums(lines, sign))
@@ -118,7 +118,7 @@ def loyverse_receipts(order: FileOrder, instant: int) -> Iterator[Cells]:
             wall_clock(at, zone, "%Y-%m-%d %H:%M"), loyverse_number(order, sign < 0),
             "Refund" if sign < 0 else "Sale", gross, discounts.removeprefix("-") if sign > 0 else discounts, net, tax,
             _plain(collected), cost, profit, order.method, _description(lines), "Dine in", "Café till", "Omni Café",
-            "Owner", buyer.name or "", buyer.phone or "", "Closed",
+            "Owner", *((buyer.name or "", buyer.phone or "") if sign > 0 else ("", "")), "Closed",
         ]  # fmt: skip
 
 

@@ -175,10 +175,11 @@ class Exports:
         fresh = [order for order in known if order.changed_between(after, until)]
         if not fresh:
             return
-        for order in fresh:
+        folders = [folder for folder in self.folders if folder.door is door]
+        for order in fresh if door.folder in [folder.name for folder in folders] else ():
             _book(made, order, until)
-            self._identify(made, order)
-        for folder in [folder for folder in self.folders if folder.door is door]:
+            _identify(made, order)
+        for folder in folders:
             if isinstance(folder, Customers):
                 rows = list(self._customers(made, folder, fresh, until))
                 self._file(made, folder, night, day_of(after + 1), until, rows)
@@ -223,16 +224,6 @@ class Exports:
                 made.tallies.append((f"{folder.name}/{account.key}", "file_customer", folder.name, "", 0))
                 yield folder.row(person, account, orders[index], until)
 
-    def _identify(self, made: Dropped, order: FileOrder) -> None:
-        """Whom the order is truly from, if it says anything of them."""
-        buyer, system = order.buyer, order.door.folder
-        if buyer.key is not None:
-            made.records.append(_record(system, "customer", buyer.key, order.person, buyer))
-        elif buyer.phone or buyer.email:
-            made.records.append(_record(system, "guest_order", _order_id(order), order.person, buyer))
-        elif buyer.name:
-            made.records.append(_record(system, "name_only", _order_id(order), order.person, buyer))
-
 
 def _rows(folder: Orders, orders: list[FileOrder], until: int) -> list[Cells]:
     return [row for order in orders for row in folder.rows(order, until)]
@@ -240,6 +231,17 @@ def _rows(folder: Orders, orders: list[FileOrder], until: int) -> list[Cells]:
 
 def _order_id(order: FileOrder) -> str:
     return _IDS.get(order.door, order_number)(order)
+
+
+def _identify(made: Dropped, order: FileOrder) -> None:
+    """Whom the order is truly from, if it says anything of them."""
+    buyer, system = order.buyer, order.door.folder
+    if buyer.key is not None:
+        made.records.append(_record(system, "customer", buyer.key, order.person, buyer))
+    elif buyer.phone or buyer.email:
+        made.records.append(_record(system, "guest_order", _order_id(order), order.person, buyer))
+    elif buyer.name:
+        made.records.append(_record(system, "name_only", _order_id(order), order.person, buyer))
 
 
 def _record(system: str, kind: str, record_id: str | None, person: Person, buyer: Buyer) -> Row:

@@ -34,8 +34,8 @@ TMALL_ITEMS: Cells = [
 ]  # fmt: skip
 _TMALL_STATUS = {
     "waiting": "等待买家付款",
-    "paid": "买家已付款，等待卖家发货",
-    "shipped": "卖家已发货，等待买家确认",
+    "paid": "等待卖家发货",
+    "shipped": "等待买家确认",
     "finished": "交易成功",
     "closed": "交易关闭",
 }
@@ -137,7 +137,7 @@ def jd_order(order: FileOrder, instant: int) -> Iterator[Cells]:
             order_number(order), str(line.variant.variant_id % 10**11), line.variant.title, str(line.quantity),
             order.method, wall_clock(order.created, SHANGHAI), money(line.price, "CNY"),
             money(sum(line.gross for line in order.lines), "CNY"), money(order.total, "CNY"), "0.00",
-            money(order.total, "CNY"), _JD_STATUS[state],
+            money(order.total, "CNY"), _JD_STATUS[state] if state != "closed" or order.paid is None else "已取消",
             "一般订单", order.buyer.key or "", *name_address_phone, "", "不开发票", "", "", "", "",
             money(order.shipping, "CNY"), wall_clock(happened(order.paid, instant), SHANGHAI), "", line.variant.sku,
             wall_clock(done, SHANGHAI), "京东APP", "京东商城",
