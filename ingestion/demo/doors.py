@@ -19,7 +19,7 @@ from ingestion.demo.registrations import member_number
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One system without an API; ``share`` of the people of ``countries`` use it, ``zone`` decides its business date.
+    """One system without an API; ``share`` of the people of ``countries`` use it, ``zone`` is that of its clocks.
 
     ``knows`` is what it gets to know of a buyer: an account, a card, what is typed at the checkout, a mobile number,
     what is noted at the counter, or nothing.
@@ -33,6 +33,12 @@ class Door:
     share: float
     knows: str
     salt: int
+    books_zone: str = ""  # whose dates its books have, where these are not its own
+
+    @property
+    def business_zone(self) -> str:
+        """The zone that decides a business date."""
+        return self.books_zone or self.zone
 
 
 TMALL = Door("tmall", "tmall_orders", ("CN",), "CNY", SHANGHAI, 0.40, "account", 200)
@@ -41,7 +47,7 @@ DOUYIN = Door("douyin", "douyin_orders", ("CN",), "CNY", SHANGHAI, 0.25, "nothin
 YOUZAN = Door("youzan", "youzan_orders", ("CN",), "CNY", SHANGHAI, 0.15, "mobile", 260)
 SQUARE = Door("square", "square_transactions", ("DE",), "EUR", "Europe/Berlin", 0.30, "card", 280)
 LOYVERSE = Door("loyverse", "loyverse_receipts", ("CN",), "CNY", SHANGHAI, 0.20, "counter", 300)
-OLD_SHOP = Door("old_shop", "shopify_orders_csv", ("DE",), "EUR", "Europe/Berlin", 0.30, "checkout", 320)
+OLD_SHOP = Door("old_shop", "shopify_orders_csv", ("DE",), "EUR", "Europe/Berlin", 0.30, "checkout", 320, SHANGHAI)
 PHONE_DESK = Door("phone_desk", "orders", ("JP",), "JPY", "Asia/Tokyo", 0.30, "account", 340)
 DOORS = (TMALL, JD, DOUYIN, YOUZAN, SQUARE, LOYVERSE, OLD_SHOP, PHONE_DESK)
 MARKETPLACES = (TMALL, JD, DOUYIN, YOUZAN)

@@ -126,13 +126,13 @@ class FileOrder:
         return self.refund if self.refund is not None and self.refund.at <= instant else None
 
     def movements(self, instant: int) -> list[tuple[str, str, int]]:
-        """(business date in the door's zone, movement, signed minor units) booked until an instant."""
+        """(business date of the door's books, movement, signed minor units) booked until an instant."""
         if self.created > instant or self.state(instant) == "closed":
             return []
-        booked = [(local_date(self.created, self.door.zone), "sale", self.total)]
+        booked = [(local_date(self.created, self.door.business_zone), "sale", self.total)]
         back = self.given_back(instant)
         if back is not None:
-            booked.append((local_date(back.at, self.door.zone), "refund", -back.amount))
+            booked.append((local_date(back.at, self.door.business_zone), "refund", -back.amount))
         return [entry for entry in booked if entry[2]]
 
 

@@ -1,0 +1,256 @@
+"""The demo company's doors that only drop files: real layouts, books and truth that agree with what the files say."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+import pytest
+
+from ingestion.demo import Company, NoiseRates
+from ingestion.demo.doors import DOORS, SQUARE, TMALL
+from ingestion.demo.exports import FOLDERS, Exports
+from ingestion.demo.file_orders import FileOrders
+from ingestion.demo.messages import Messages
+from ingestion.demo.nights import LANDING_FOLDERS
+from ingestion.demo.population import Population
+
+PERSONS, NIGHTS = 300, 8
+GB18030 = {"tmall_orders", "tmall_items", "jd_orders", "youzan_orders"}
+CLOSED = {"交易关闭", "已关闭", "已取消", "(删除)等待付款", "cancelled", "voided", "refunded"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "company"
+    for night in (1, 2, NIGHTS):
+        Company(folder, PERSONS, seed=6).advance(night)
+    return folder
+
+
+def files_of(home: Path, folder: str) -> list[Path]:
+    """The files of a landing folder in the order in which they are read."""
+    return sorted((home / "landing" / folder).iterdir(), key=lambda path: path.name)
+
+
+def rows_of(home: Path, folder: str) -> Iterator[dict[str, str]]:
+    """Every row of every file that is not another one's double, without the marks that spreadsheets need."""
+    seen = set()
+    for path in files_of(home, folder):
+        content = path.read_bytes()
+        if content not in seen:
+            seen.add(content)
+            for row in csv.DictReader(content.decode("gb18030" if folder in GB18030 else "utf-8").splitlines()):
+                yield {name.strip(): bare(cell) for name, cell in row.items()}
+
+
+def bare(cell: str) -> str:
+    return cell.removeprefix('="').removesuffix('"').removeprefix("'")
+
+
+def euros(cell: str) -> Decimal:
+    return Decimal(cell.replace("€", "").replace(",", ""))
+
+
+def messages(home: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for path in files_of(home, "messages") for line in path.read_text().splitlines()]
+
+
+def truth(home: Path) -> set[tuple[str, str, str]]:
+    table = pq.read_table(home / "truth" / "records.parquet").to_pylist()
+    return {(row["source_system"], row["record_type"], row["source_record_id"]) for row in table}
+
+
+def books(home: Path) -> dict[tuple[str, str, str], Decimal]:
+    """What the company's books say by system, currency and date."""
+    found: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    with (home / "truth" / "books.csv").open() as file:
+        for row in csv.DictReader(file):
+            found[row["source_system"], row["currency"], row["business_date"]] += Decimal(row["amount"])
+    return {key: amount for key, amount in found.items() if key[0] in {door.folder for door in DOORS}}
+
+
+def test_a_marketplace_writes_its_own_dialect(home: Path):
+    content = files_of(home, "tmall_orders")[0].read_bytes()
+    with pytest.raises(UnicodeDecodeError):
+        content.decode("utf-8")
+    header, first, *_ = content.decode("gb18030").splitlines()
+    assert len(header.split(",")) == 44
+    assert "收货地址 " in header.split(",")
+    assert first.startswith('="291')
+    assert any(",'1" in line for line in content.decode("gb18030").splitlines())
+    before, after = files_of(home, "square_items")[0], files_of(home, "square_items")[-1]
+    assert [len(path.read_text().splitlines()[0].split(",")) for path in (before, after)] == [33, 35]
+
+
+def test_the_books_are_what_the_files_come_to(home: Path):
+    """Worked out from the files alone: an order's newest row counts, and one that is closed comes to nothing."""
+    orders: dict[tuple[str, str], tuple[str, str, Decimal]] = {}
+
+    def tell(folder: str, number: str, currency: str, date: str, status: str, total: Decimal) -> None:
+        orders[folder, number] = (currency, date, Decimal(0) if status in CLOSED else total)
+
+    for row in rows_of(home, "tmall_orders"):
+        tell("tmall_orders", row["订单编号"], "CNY", row["订单创建时间"][:10], row["订单状态"], Decimal(row["总金额"]))
+    for row in rows_of(home, "jd_orders"):
+        tell("jd_orders", row["订单号"], "CNY", row["下单时间"][:10], row["订单状态"], Decimal(row["应付金额"]))
+    for row in rows_of(home, "youzan_orders"):
+        total = Decimal(row["应收订单金额"])
+        tell("youzan_orders", row["订单号"], "CNY", row["订单创建时间"][:10], row["订单状态"], total)
+    for row in rows_of(home, "douyin_orders"):
+        total = Decimal(row["订单应付金额"])
+        tell("douyin_orders", row["子订单编号"], "CNY", row["订单提交时间"][:10], row["订单状态"], total)
+    for row in rows_of(home, "square_transactions"):
+        total = euros(row["Total Collected"])
+        tell("square_transactions", row["Transaction ID"], "EUR", row["Date"], "", total)
+        assert euros(row["Gross Sales"]) + euros(row["Discounts"]) == euros(row["Net Sales"])
+        assert euros(row["Net Sales"]) + euros(row["Tax"]) == total
+    for row in rows_of(home, "loyverse_receipts"):
+        total = Decimal(row["Total collected"])
+        tell("loyverse_receipts", row["Receipt number"], "CNY", row["Date"][:10], "", total)
+    for row in rows_of(home, "shopify_orders_csv"):
+        if row["Total"]:
+            head_office = datetime.fromisoformat(row["Created at"]).astimezone(ZoneInfo("Asia/Shanghai"))
+            day, status = head_office.date().isoformat(), row["Financial Status"]
+            tell("shopify_orders_csv", row["Name"], row["Currency"], day, status, Decimal(row["Total"]))
+    for row in rows_of(home, "orders"):
+        total = Decimal(row["net_amount"])
+        tell("orders", row["order_id"], row["currency"], row["ordered_at"][:10], row["status"], total)
+    found: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for (folder, _), (currency, date, total) in orders.items():
+        found[folder, currency, date] += total
+    assert {key: total for key, total in found.items() if total} == {
+        key: amount for key, amount in books(home).items() if amount
+    }
+    assert {folder for folder, *_ in found} == {door.folder for door in DOORS}
+
+
+def test_lines_come_to_what_their_order_says(home: Path):
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in {tuple(row.items()): row for row in rows_of(home, "square_items")}.values():
+        sums[row["Transaction ID"]] += euros(row["Net Sales"]) + euros(row["Tax"])
+    collected = {row["Transaction ID"]: euros(row["Total Collected"]) for row in rows_of(home, "square_transactions")}
+    assert sums == collected
+    assert any(total < 0 for total in collected.values())
+    items = {(row["订单编号"], row["商家编码"]): int(row["购买数量"]) for row in rows_of(home, "tmall_items")}
+    pieces: dict[str, int] = defaultdict(int)
+    for (number, _), quantity in items.items():
+        pieces[number] += quantity
+    assert pieces == {row["订单编号"]: int(row["宝贝总数量"]) for row in rows_of(home, "tmall_orders")}
+    for row in rows_of(home, "orders"):
+        gross, discount, shipping, tax = (
+            Decimal(row[f"{name}_amount"]) for name in ("gross", "discount", "shipping", "tax")
+        )
+        assert gross - discount + shipping + tax == Decimal(row["net_amount"])
+
+
+def test_everyone_the_files_name_has_a_truth(home: Path):
+    expected = {("tmall_orders", "customer", row["买家会员名"]) for row in rows_of(home, "tmall_orders")}
+    expected |= {("jd_orders", "customer", row["下单帐号"]) for row in rows_of(home, "jd_orders")}
+    expected |= {("youzan_orders", "guest_order", row["订单号"]) for row in rows_of(home, "youzan_orders")}
+    expected |= {
+        ("square_transactions", "customer", row["Customer ID"])
+        for row in rows_of(home, "square_transactions")
+        if row["Customer ID"]
+    }
+    for row in rows_of(home, "loyverse_receipts"):
+        if row["Customer contacts"] or row["Customer name"]:
+            kind = "guest_order" if row["Customer contacts"] else "name_only"
+            expected.add(("loyverse_receipts", kind, row["Receipt number"]))
+    expected |= {("shopify_orders_csv", "guest_order", row["Name"]) for row in rows_of(home, "shopify_orders_csv")}
+    expected |= {
+        ("shopify_customers_csv", "customer", row["Customer ID"]) for row in rows_of(home, "shopify_customers_csv")
+    }
+    for folder in ("orders", "customers"):
+        expected |= {(folder, "customer", row["customer_key"]) for row in rows_of(home, folder)}
+    for line in messages(home):
+        address = line.get("phone") or line.get("email")
+        expected.add(("messages", "message_address", address or next(
+            f"{name}:{line[name]}" for name in ("open_id", "member_no") if name in line
+        )))  # fmt: skip
+    expected |= {
+        ("touchpoints", "message_address", f"member_no:{row['member_no']}")
+        for row in rows_of(home, "touchpoints")
+        if row["member_no"]
+    }
+    assert {key for key in truth(home) if key[0] in {*LANDING_FOLDERS} - {"events"}} == expected
+
+
+def test_the_inventory_counts_the_files(home: Path):
+    listed = json.loads((home / "truth" / "inventory.json").read_text())["exports"]
+    for folder in [folder.name for folder in FOLDERS]:
+        contents = {path.read_bytes() for path in files_of(home, folder)}
+        assert listed[folder]["files"] == len(contents), folder
+        assert listed[folder]["rows"] == len(list(rows_of(home, folder))), folder
+    numbers = {row["订单编号"] for row in rows_of(home, "tmall_orders")}
+    assert listed["tmall_orders"]["orders"] + listed["tmall_orders"]["closed_orders"] == len(numbers)
+    assert listed["messages"]["lines"] == len({(line["message_id"], line["event"]) for line in messages(home)})
+    assert listed["touchpoints"]["visits"] == len(list(rows_of(home, "touchpoints")))
+
+
+def test_orders_come_again_as_they_change_and_files_late_or_twice():
+    exports = Exports(Population(3000, 6, NoiseRates()))
+    tmall: dict[int, list[str]] = {}
+    for night in range(1, 31):
+        tmall[night] = [name for name in exports.dropped(night).files if name.startswith("tmall_orders/")]
+    assert any(not names for names in tmall.values()), "a late night"
+    assert any(len({name.replace(" (1)", "") for name in names}) > 1 for names in list(tmall.values())[1:]), "its file"
+    assert any(name.endswith("(1).csv") for names in tmall.values() for name in names)
+    nightly = [name for night in range(2, 31) for name in tmall[night] if " (1)" not in name]
+    assert nightly == sorted(nightly), "newer files sort after older ones"
+
+
+def test_parcels_go_to_others_as_often_as_the_rate_says():
+    rates = NoiseRates()
+    drawn = FileOrders(Population(3000, 8, rates))
+    orders = [order for day in range(-729, 1) for order in drawn.orders_on(TMALL, day)]
+    parcels = sum(1 for order in orders if order.receiver is not None)
+    assert parcels / len(orders) == pytest.approx(rates.parcel_phone, rel=0.4)
+    assert {order.state(order.changes[-1]) for order in orders} == {"finished", "closed"}
+    returned = [o for day in range(-729, 1) for o in drawn.orders_on(SQUARE, day) if o.refund is not None]
+    assert all(0 < order.refund.amount <= order.total for order in returned if order.refund)
+
+
+def test_nobody_is_written_to_after_unsubscribing():
+    log = Messages(Population(2500, 6, NoiseRates()))
+    files = [file for night in range(1, 9) for file in log.dropped(night)[0].values()]
+    lines = [json.loads(line) for file in files for line in file.decode().splitlines()]
+    distinct = {(line["message_id"], line["event"]) for line in lines}
+    assert len(distinct) < len(lines), "some lines come again"
+    assert {line["channel"] for line in lines} == {"sms", "email", "push", "wecom"}
+    assert {event for _, event in distinct} == {"sent", "delivered", "opened", "clicked", "bounced", "unsubscribed"}
+    gone: dict[str, str] = {}
+    for line in sorted(lines, key=lambda line: line["occurred_at"]):
+        address = line.get("email") or line.get("member_no") or line.get("open_id") or line["phone"]
+        if line["event"] == "unsubscribed":
+            gone[address] = line["occurred_at"][:10]
+        elif line["event"] == "sent" and "phone" not in line:
+            assert line["occurred_at"][:10] <= gone.get(address, "9"), line
+    assert len(gone) > 5
+
+
+def test_a_company_fills_only_the_folders_asked_for_and_its_other_systems_stay_the_same(home: Path, tmp_path: Path):
+    few = Company(tmp_path / "few", PERSONS, seed=6, folders=("tmall_orders", "messages"))
+    few.advance(NIGHTS)
+    assert {path.name for path in few.landing.iterdir()} == {"tmall_orders", "messages"}
+    for folder in ("tmall_orders", "messages"):
+        assert [path.read_bytes() for path in files_of(few.home, folder)] == [
+            path.read_bytes() for path in files_of(home, folder)
+        ]
+    whole = Company(home, PERSONS, seed=6)
+    for table in ("orders", "customers", "tickets", "users"):
+        assert few.systems.query(f"select * from {table} order by 1") == whole.systems.query(
+            f"select * from {table} order by 1"
+        )
+    assert (few.home / "pos.sqlite").read_bytes() == (home / "pos.sqlite").read_bytes()
+    assert {key[0] for key in truth(few.home)} == {"shopify", "pos", "zendesk", "tmall_orders", "messages"}
+    assert {key[0] for key in books(few.home)} == {"tmall_orders"}
+    with pytest.raises(ValueError, match="folders names ebay"):
+        Company(tmp_path / "other", PERSONS, folders=("ebay",))
