@@ -233,15 +233,15 @@ def _tiktok(platform: Platform, rows: list[AdRow]) -> bytes:
     """A line of totals at the end; the currency in a column, whole yen."""
     lines = [
         [
-            "Campaign name", "Ad group name", "Ad name", "By Day", "Currency", "Cost", "Impressions",
+            "Account name", "Campaign name", "Ad group name", "Ad name", "By Day", "Currency", "Cost", "Impressions",
             "Clicks (destination)", "Conversions",
         ]
     ]  # fmt: skip
     for row in rows:
-        names = [row.campaign, row.ad_group, row.ad, row.day.isoformat(), platform.currency]
+        names = [platform.account, row.campaign, row.ad_group, row.ad, row.day.isoformat(), platform.currency]
         lines.append([*names, *(str(n) for n in (row.cost, row.impressions, row.clicks, row.conversions))])
     sums = [sum(n) for n in zip(*((r.cost, r.impressions, r.clicks, r.conversions) for r in rows), strict=True)]
-    lines.append([f"Total of {len(rows)} results", "-", "-", "-", "-", *(str(n) for n in sums)])
+    lines.append(["", f"Total of {len(rows)} results", "-", "-", "-", "-", *(str(n) for n in sums)])
     return csv_file(lines, "utf-8")
 
 

@@ -28,6 +28,8 @@ from ingestion.demo.truth import truth_night, write_atomically, write_truth
 
 ACCESS_TOKEN = "shpat_demo_0f2c1a"
 DESK_EMAIL, DESK_TOKEN = "robot@omni.example", "demo-token-7b31"
+# What the café's till does not write into its exports, added to the mapping that is shipped for them.
+OWN_MAPPINGS = {"loyverse_receipts": "currency: CNY\ntimezone: Asia/Shanghai\n"}
 SOURCES = ("shopify", "zendesk", "pos")
 
 
@@ -35,8 +37,8 @@ class Company:
     """A retailer with known truth.
 
     ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer. ``folders`` are
-    the landing folders it fills, all by default; what it leaves out is in no truth either. Copied into another home's
-    ``landing/``, they are a working set of inputs there.
+    the landing folders it fills, all by default; what it leaves out is in no truth either. ``landing/`` and
+    ``mappings/``, the company's own, are a working set of inputs for another home, too.
     """
 
     def __init__(
@@ -68,6 +70,10 @@ class Company:
         self.tills = TillDatabase(self.home / "pos.sqlite")
         self._check_founding()
         self._simulation: Simulation | None = None
+        self.mappings = self.home / "mappings"
+        for name, settings in OWN_MAPPINGS.items():
+            shipped = (Path(__file__).parents[1] / "mappings" / f"{name}.yml").read_text()
+            write_atomically(self.mappings / f"{name}.yml", f"{shipped}{settings}".encode(), self.home / "partial")
 
     def _check_founding(self) -> None:
         wanted = {

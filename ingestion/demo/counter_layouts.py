@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from ingestion.demo.clock import FIRST_NIGHT_INSTANT
 from ingestion.demo.csv_text import Cells, signed_money, wall_clock
 from ingestion.demo.file_orders import FileLine, FileOrder
 
@@ -36,7 +37,7 @@ LOYVERSE_RECEIPTS: Cells = [
     "Cost of goods", "Gross profit", "Payment type", "Description", "Dining option", "POS", "Store", "Cashier name",
     "Customer name", "Customer contacts", "Status",
 ]  # fmt: skip
-_RAILS_ZONE = "Berlin"
+_RAILS_ZONE = "Eastern Time (US & Canada)"
 _LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnopqrstuvwxyz"
 
 
@@ -71,15 +72,15 @@ def square_transactions(order: FileOrder, instant: int) -> Iterator[Cells]:
         card = signed_money(collected if order.method == "Card" else 0, currency)
         cash = signed_money(collected if order.method == "Cash" else 0, currency)
         yield [
-            wall_clock(at, zone, "%Y-%m-%d"), wall_clock(at, zone, "%H:%M:%S"), _RAILS_ZONE,
+            *_square_time(at, zone, instant), _RAILS_ZONE,
             signed_money(gross, currency), signed_money(discounts, currency), nothing, signed_money(net, currency),
             nothing, signed_money(tax, currency), nothing, nothing, signed_money(collected, currency),
             "Point of Sale", card, "Contactless" if order.method == "Card" else "N/A", cash, nothing, nothing, "", "",
             nothing, signed_money(collected, currency), square_id(order, event), square_id(order, f"{event}/payment"),
             "Visa" if order.method == "Card" else "", "", "Pop-up 1", "", "", "", _description(lines), event,
-            "Omni Pop-up Berlin", "", buyer.key or "", buyer.name or "", buyer.member_no or "", "", nothing, "", "",
+            "Omni Pop-up New York", "", buyer.key or "", buyer.name or "", buyer.member_no or "", "", nothing, "", "",
             "", "", "", "Returned goods" if sign < 0 else "", "", "Complete", nothing, "", "", "No",
-            "Omni Pop-up Berlin", nothing, "", nothing,
+            "Omni Pop-up New York", nothing, "", nothing,
         ]  # fmt: skip
 
 
@@ -90,15 +91,21 @@ def square_items(order: FileOrder, instant: int) -> Iterator[Cells]:
         for line in lines:
             gross, discounts, net, tax = _sums([line], sign)
             yield [
-                wall_clock(at, zone, "%Y-%m-%d"), wall_clock(at, zone, "%H:%M:%S"), _RAILS_ZONE,
+                *_square_time(at, zone, instant), _RAILS_ZONE,
                 line.variant.category, line.variant.title, f"{sign * line.quantity}.0", line.variant.variant_title,
                 line.variant.sku, "", signed_money(gross, currency), signed_money(discounts, currency),
                 signed_money(net, currency), signed_money(tax, currency), square_id(order, event),
-                square_id(order, f"{event}/payment"), "Pop-up 1", "", "", event, "Omni Pop-up Berlin", "",
+                square_id(order, f"{event}/payment"), "Pop-up 1", "", "", event, "Omni Pop-up New York", "",
                 buyer.key or "", buyer.name or "", buyer.member_no or "", "ea", str(sign * line.quantity), "",
-                "Physical Good", "", "", "", "Omni Pop-up Berlin", f"{line.variant.variant_id:X}",
+                "Physical Good", "", "", "", "Omni Pop-up New York", f"{line.variant.variant_id:X}",
                 "Visa" if order.method == "Card" else "", "",
             ]  # fmt: skip
+
+
+def _square_time(at: int, zone: str, instant: int) -> tuple[str, str]:
+    """(date, time) on the counter's clock; exports until the first night write the date the American way."""
+    date = "%m/%d/%Y" if instant <= FIRST_NIGHT_INSTANT else "%Y-%m-%d"
+    return wall_clock(at, zone, date), wall_clock(at, zone, "%H:%M:%S")
 
 
 def loyverse_number(order: FileOrder, refund: bool = False) -> str:

@@ -21,7 +21,7 @@ from ingestion.demo.registrations import member_number
 class Door:
     """One system without an API; ``share`` of the people of ``countries`` use it, ``zone`` is that of its clocks.
 
-    ``knows`` is what it gets to know of a buyer: an account, a card, what is typed at the checkout, a mobile number,
+    ``knows`` is what it gets to know of a buyer: an account or its nick alone, a card, what is typed at the checkout,
     what is noted at the counter, or nothing.
     """
 
@@ -34,6 +34,7 @@ class Door:
     knows: str
     salt: int
     books_zone: str = ""  # whose dates its books have, where these are not its own
+    books_unpaid: bool = True  # whether an order is booked before it is paid
 
     @property
     def business_zone(self) -> str:
@@ -41,16 +42,15 @@ class Door:
         return self.books_zone or self.zone
 
 
-TMALL = Door("tmall", "tmall_orders", ("CN",), "CNY", SHANGHAI, 0.40, "account", 200)
-JD = Door("jd", "jd_orders", ("CN",), "CNY", SHANGHAI, 0.30, "account", 220)
+TMALL = Door("tmall", "tmall_orders", ("CN",), "CNY", SHANGHAI, 0.40, "account", 200, books_unpaid=False)
+JD = Door("jd", "jd_orders", ("CN",), "CNY", SHANGHAI, 0.12, "nick", 220)
 DOUYIN = Door("douyin", "douyin_orders", ("CN",), "CNY", SHANGHAI, 0.25, "nothing", 240)
-YOUZAN = Door("youzan", "youzan_orders", ("CN",), "CNY", SHANGHAI, 0.15, "mobile", 260)
-SQUARE = Door("square", "square_transactions", ("DE",), "EUR", "Europe/Berlin", 0.30, "card", 280)
+YOUZAN = Door("youzan", "youzan_orders", ("CN",), "CNY", SHANGHAI, 0.15, "account", 260, books_unpaid=False)
+SQUARE = Door("square", "square_transactions", ("CN", "DE", "JP"), "USD", "America/New_York", 0.10, "card", 280)
 LOYVERSE = Door("loyverse", "loyverse_receipts", ("CN",), "CNY", SHANGHAI, 0.20, "counter", 300)
 OLD_SHOP = Door("old_shop", "shopify_orders_csv", ("DE",), "EUR", "Europe/Berlin", 0.30, "checkout", 320, SHANGHAI)
 PHONE_DESK = Door("phone_desk", "orders", ("JP",), "JPY", "Asia/Tokyo", 0.30, "account", 340)
 DOORS = (TMALL, JD, DOUYIN, YOUZAN, SQUARE, LOYVERSE, OLD_SHOP, PHONE_DESK)
-MARKETPLACES = (TMALL, JD, DOUYIN, YOUZAN)
 
 
 @dataclass(slots=True)
@@ -113,14 +113,21 @@ def account_buyer(person: Person, door: Door, day: int, rates: NoiseRates) -> Bu
     """The buyer as the door's account shows them: most with a phone, some with a name, a fifth with the nick alone."""
     die = person.trait(door.salt + 2)
     buyer = Buyer(key=account_key(person, door))
+    if door.knows == "nick":
+        return nick_only(buyer)
     with_phone, with_name = die.random() < 0.8, die.random() < 0.7
     if with_name:
         _named(die, person, rates, buyer)
     if with_phone:
         _phone(die, person, day, rates, person.country, buyer)
-    else:
-        buyer.tags.add("nick_only")
-        buyer.undecidable = True
+        return buyer
+    return nick_only(buyer)
+
+
+def nick_only(buyer: Buyer) -> Buyer:
+    """Nothing but a nick, perhaps beside a bare name: it could be anybody's."""
+    buyer.tags.add("nick_only")
+    buyer.undecidable = True
     return buyer
 
 
@@ -165,15 +172,6 @@ def checkout_buyer(die: random.Random, person: Person, day: int, rates: NoiseRat
     if die.random() < 0.4:
         _phone(die, person, day, rates, None, buyer)
         buyer.undecidable = False  # the e-mail tells
-    return buyer
-
-
-def mobile_buyer(die: random.Random, person: Person, day: int, rates: NoiseRates) -> Buyer:
-    """The mobile number a buyer signed up with, and mostly a name."""
-    buyer = Buyer()
-    if die.random() < 0.8:
-        _named(die, person, rates, buyer)
-    _phone(die, person, day, rates, person.country, buyer)
     return buyer
 
 

@@ -57,9 +57,11 @@ from ingestion.demo.population import Person, Population
 from ingestion.demo.shop_layouts import (
     CUSTOMERS_CSV,
     DESK_CUSTOMERS,
+    DESK_LINES,
     DESK_ORDERS,
     ORDERS_CSV,
     desk_customer,
+    desk_lines,
     desk_number,
     desk_order,
     order_name,
@@ -113,6 +115,7 @@ FOLDERS: tuple[Folder, ...] = (
     Orders("shopify_orders_csv", OLD_SHOP, "orders_export_", ORDERS_CSV, shopify_order),
     Customers("shopify_customers_csv", OLD_SHOP, "customers_export_", CUSTOMERS_CSV, shop_account, shopify_customer),
     Orders("orders", PHONE_DESK, "telephone-orders-", DESK_ORDERS, desk_order),
+    Orders("order_lines", PHONE_DESK, "telephone-lines-", DESK_LINES, desk_lines),
     Customers("customers", PHONE_DESK, "telephone-customers-", DESK_CUSTOMERS, desk_account, desk_customer),
 )
 _IDS: dict[Door, Callable[[FileOrder], str]] = {

@@ -13,11 +13,12 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from ingestion.demo.catalog import TAX_PERCENT, VARIANTS, Variant, allocate, contained_tax
+from ingestion.demo.catalog import CURRENCY, TAX_PERCENT, VARIANTS, Variant, allocate, contained_tax
 from ingestion.demo.clock import DAY, FIRST_DAY, HOUR, day_start, dice, generator, local_date, local_instant
 from ingestion.demo.doors import (
     DOORS,
     JD,
+    OLD_SHOP,
     PHONE_DESK,
     Buyer,
     Door,
@@ -25,11 +26,12 @@ from ingestion.demo.doors import (
     card_buyer,
     checkout_buyer,
     counter_buyer,
-    mobile_buyer,
     uses,
 )
 from ingestion.demo.population import Crowd, Person, Population
 from ingestion.demo.volume import count_on
+
+_TAX_PERCENT = {CURRENCY[country]: percent for country, percent in TAX_PERCENT.items()} | {"USD": 9}
 
 
 @dataclass(slots=True)
@@ -127,13 +129,20 @@ class FileOrder:
 
     def movements(self, instant: int) -> list[tuple[str, str, int]]:
         """(business date of the door's books, movement, signed minor units) booked until an instant."""
-        if self.created > instant or self.state(instant) == "closed":
+        back, zone = self.given_back(instant), self.door.business_zone
+        unpaid = self.paid is None or self.paid > instant
+        if (back is None and self.state(instant) == "closed") or (unpaid and not self.door.books_unpaid):
             return []
-        booked = [(local_date(self.created, self.door.business_zone), "sale", self.total)]
-        back = self.given_back(instant)
+        booked = [(local_date(self.created, zone), "sale", self.total)]
         if back is not None:
-            booked.append((local_date(back.at, self.door.business_zone), "refund", -back.amount))
-        return [entry for entry in booked if entry[2]]
+            booked.append((local_date(self._refund_booked(back), zone), "refund", -back.amount))
+        return booked
+
+    def _refund_booked(self, back: GivenBack) -> int:
+        """When the books say that money was given back."""
+        if self.door is not OLD_SHOP:
+            return back.at
+        return self.closed or self.paid or self.created
 
 
 class FileOrders:
@@ -174,14 +183,12 @@ class FileOrders:
 
     def _order(self, die: random.Random, door: Door, serial: int, person: Person, created: int, day: int) -> FileOrder:
         rates = self.population.rates
-        if door.knows == "account":
+        if door.knows in ("account", "nick"):
             buyer = account_buyer(person, door, day, rates)
         elif door.knows == "card":
             buyer = card_buyer(die, person, door, day)
         elif door.knows == "checkout":
             buyer = checkout_buyer(die, person, day, rates)
-        elif door.knows == "mobile":
-            buyer = mobile_buyer(die, person, day, rates)
         elif door.knows == "counter":
             buyer = counter_buyer(die, person, day, rates)
         else:
@@ -205,10 +212,10 @@ class FileOrders:
 
 def _fill_basket(die: random.Random, order: FileOrder) -> None:
     currency, counter = order.door.currency, _is_counter(order.door)
-    percent = TAX_PERCENT[order.door.countries[0]]
+    percent = _TAX_PERCENT[order.door.currency]
     chosen = die.sample(VARIANTS, die.choices((1, 2, 3), (0.66, 0.25, 0.09))[0])
     pieces = [2 if die.random() < 0.12 else 1 for _ in chosen]
-    prices = [variant.price(currency) for variant in chosen]
+    prices = [_price(variant, currency) for variant in chosen]
     gross = [price * number for price, number in zip(prices, pieces, strict=True)]
     rate = die.choice((5, 10, 20)) if die.random() < 0.22 else 0
     off = allocate(sum(gross) * rate // 100, gross)
@@ -219,6 +226,11 @@ def _fill_basket(die: random.Random, order: FileOrder) -> None:
     if not counter:
         free = die.random() < 0.7
         order.shipping = 0 if free else {"CNY": 1000, "EUR": 490, "JPY": 600}[currency]
+
+
+def _price(variant: Variant, currency: str) -> int:
+    """The list price; abroad the German one with a tenth more."""
+    return variant.eur * 11 // 10 if currency == "USD" else variant.price(currency)
 
 
 def _draw_future(die: random.Random, order: FileOrder) -> None:
@@ -232,14 +244,18 @@ def _draw_future(die: random.Random, order: FileOrder) -> None:
     order.paid = created + die.randint(5, 3 * HOUR if fate < 0.2 else 900)
     if fate < 0.08:
         order.closed = order.paid + int(die.uniform(0.05, 0.5) * DAY)
+        if order.door is OLD_SHOP:
+            order.refund = GivenBack(order.closed, tuple(range(len(order.lines))), order.total)
         return
     order.shipped = order.paid + int(die.uniform(0.3, 3.0) * DAY)
-    if fate < 0.11:
+    if fate < 0.11 and order.door is not OLD_SHOP:
         order.closed = order.shipped + int(die.uniform(2, 15) * DAY)
         return
     order.finished = order.shipped + int(die.uniform(2, 12) * DAY)
     if on_delivery:
         order.paid = order.finished
+    if order.door is OLD_SHOP and fate > 0.93:
+        _give_back(die, order, order.finished + int(die.uniform(1, 15) * DAY))
 
 
 def _give_back(die: random.Random, order: FileOrder, at: int) -> None:

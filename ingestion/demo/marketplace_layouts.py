@@ -66,10 +66,10 @@ _DOUYIN_STATUS = {
     "closed": "已关闭",
 }
 YOUZAN_ORDERS: Cells = [
-    "订单号", "订单类型", "订单状态", "订单创建时间", "买家付款时间", "交易成功时间", "付款方式", "全部商品名称",
-    "商品种类数", "商品总件数", "商品金额合计", "运费", "店铺优惠合计", "应收订单金额", "订单实付金额", "买家姓名",
-    "买家手机号", "收货人/提货人", "收货人手机号/提货人手机号", "收货人省份", "收货人城市", "收货人地区",
-    "详细收货地址/提货地址", "买家备注", "商家订单备注", "归属店铺", "订单来源",
+    "订单号", "订单类型", "订单状态", "订单创建时间", "买家付款时间", "交易成功时间", "付款方式", "商品名称",
+    "商品规格", "规格编码", "商品单价", "商品数量", "商品优惠合计", "商品实际成交金额", "运费", "订单实付金额",
+    "买家昵称", "买家姓名", "买家手机号", "收货人/提货人", "收货人手机号/提货人手机号", "收货人省份", "收货人城市",
+    "详细收货地址/提货地址", "买家备注", "归属店铺", "订单来源",
 ]  # fmt: skip
 _YOUZAN_STATUS = {
     "waiting": "待付款",
@@ -165,16 +165,16 @@ def douyin_order(order: FileOrder, instant: int) -> Iterator[Cells]:
 
 
 def youzan_order(order: FileOrder, instant: int) -> Iterator[Cells]:
-    """The order's only row, with the buyer's own number beside the receiver's."""
+    """One row a line, the order's cells repeated, with the buyer's own number beside the receiver's."""
     state, (name, address, phone) = order.state(instant), parcel(order)
-    paid = happened(order.paid, instant)
-    yield [
-        order_number(order), "普通订单", _YOUZAN_STATUS[state], wall_clock(order.created, SHANGHAI),
-        wall_clock(paid, SHANGHAI), wall_clock(happened(order.finished, instant), SHANGHAI),
-        "微信支付" if paid is not None else "", "；".join(line.variant.title for line in order.lines),
-        str(len(order.lines)), str(sum(line.quantity for line in order.lines)),
-        money(sum(line.gross for line in order.lines), "CNY"), money(order.shipping, "CNY"),
-        money(order.discount, "CNY"), money(order.total, "CNY"),
-        money(order.total if paid is not None else 0, "CNY"), order.buyer.name or "", order.buyer.phone or "", name,
-        phone, "上海市", "上海市", "", address, "", "", "欧姆小程序", "微信小程序",
-    ]  # fmt: skip
+    paid, buyer = happened(order.paid, instant), order.buyer
+    for line in order.lines:
+        yield [
+            order_number(order), "普通订单", _YOUZAN_STATUS[state], wall_clock(order.created, SHANGHAI),
+            wall_clock(paid, SHANGHAI), wall_clock(happened(order.finished, instant), SHANGHAI),
+            "微信支付" if paid is not None else "", line.variant.title, line.variant.variant_title, line.variant.sku,
+            money(line.price, "CNY"), str(line.quantity), money(line.discount, "CNY"), money(line.net, "CNY"),
+            money(order.shipping, "CNY"), money(order.total if paid is not None else 0, "CNY"), buyer.key or "",
+            buyer.name or "", buyer.phone or "", name, phone, "上海市", "上海市", address, "", "欧姆小程序",
+            "微信小程序",
+        ]  # fmt: skip

@@ -31,7 +31,7 @@ from ingestion.demo.systems import Row, json_text
 from ingestion.demo.volume import count_on
 
 _ANSWER_DAYS = 3  # whatever becomes of a message becomes of it within this many days
-_SHARE_REPEATED = 0.01
+_SHARE_REPEATED = 0.02
 _CAMPAIGNS = (
     ("summer_arrivals", "new_in_v3"),
     ("member_day", "member_points_v1"),

@@ -127,6 +127,10 @@ DESK_CUSTOMERS: Cells = [
     "customer_key", "full_name", "phone", "email", "street", "city", "postcode", "country", "consent_sms", "created_at",
     "timezone",
 ]  # fmt: skip
+DESK_LINES: Cells = [
+    "order_id", "line_number", "sku", "product_name", "category", "quantity", "unit_price", "discount_amount",
+    "net_amount", "line_tax_amount",
+]  # fmt: skip
 _TIME = "%Y-%m-%d %H:%M:%S %z"
 _DESK_STATUS = {
     "waiting": "pending",
@@ -156,7 +160,7 @@ def shopify_order(order: FileOrder, instant: int) -> Iterator[Cells]:
     paid, back = happened(order.paid, instant), order.given_back(instant)
     sent, closed = happened(order.shipped, instant), happened(order.closed, instant)
     receiver = order.receiver or order.person
-    refunded = order.total if closed is not None and paid is not None else back.amount if back else 0
+    refunded = back.amount if back is not None else 0
     status = "pending" if paid is None else "paid"
     if closed is not None and paid is None:
         status = "voided"
@@ -239,6 +243,16 @@ def desk_order(order: FileOrder, instant: int) -> Iterator[Cells]:
         "phone", door.currency, *(money(amount, door.currency) for amount in amounts),
         wall_clock(happened(order.paid, instant), door.zone), buyer.key or "", buyer.name or "", buyer.phone or "",
     ]  # fmt: skip
+
+
+def desk_lines(order: FileOrder, instant: int) -> Iterator[Cells]:
+    """One row a line; the tax is the part of the line's net amount that it contains."""
+    for number, line in enumerate(order.lines, start=1):
+        amounts = (line.price, line.discount, line.net, line.tax)
+        yield [
+            desk_number(order), str(number), line.variant.sku, line.variant.title, line.variant.category,
+            str(line.quantity), *(money(amount, order.door.currency) for amount in amounts),
+        ]  # fmt: skip
 
 
 def desk_customer(person: Person, buyer: Buyer, orders: list[FileOrder], instant: int) -> Cells:
