@@ -101,6 +101,7 @@ def plan(
         mapping_dirs=tuple(mapping_dirs),
         cursors=ledger.cursors(source.name),
         known_hashes=ledger.known_hashes,
+        landed_files=lambda table: ledger.landed_files(source.name, table),
         now=now or datetime.now(UTC),
     )
     return source.deliveries(source, request)

@@ -26,6 +26,14 @@ _LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
 
 
+class Refused(SourceUnavailable):
+    """The API answered and refused; `status` is its HTTP status. Asking again changes nothing."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Page:
     """One answer: the body's text as sent, and its `Link: rel=next` if it has one."""
@@ -37,7 +45,8 @@ class Page:
 class Api:
     """A JSON API at `base_url`. `name` is what messages call it; credentials appear in no message.
 
-    `hints` says for a refusing status what its user can do about it.
+    `hints` says for a refusing status what its user can do about it. `pace` says, from an answer's headers, how many
+    seconds to let pass before the next call, so that a limit which the API announces is not run into.
     """
 
     def __init__(
@@ -48,12 +57,16 @@ class Api:
         auth: tuple[str, str] | None = None,
         hints: Mapping[int, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        pace: Callable[[Mapping[str, str]], float] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         self.name = name
         self.origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._hints = dict(hints or {})
         self._sleep = sleep
+        self._pace = pace
+        self._pause = 0.0
         self._session = requests.Session()
         # Proxies and .netrc credentials of the machine are not the company's settings for this API.
         self._session.trust_env = urlsplit(base_url).hostname not in {"127.0.0.1", "localhost"}
@@ -69,6 +82,8 @@ class Api:
         parts = urlsplit(target)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         failures, waited = 0, 0.0
+        if self._pause > 0:
+            self._sleep(self._pause)
         while True:
             wait = min(2.0**failures / 2, _LONGEST_WAIT_SECONDS)
             try:
@@ -84,6 +99,7 @@ class Api:
                 failure = _plain(error)
             else:
                 status = response.status_code
+                self._pause = self._pace(response.headers) if self._pace else 0.0
                 if status == 200 and _looks_whole(body):
                     return Page(body, response.links.get("next", {}).get("url"))
                 failure = "the answer broke off" if status == 200 else f"status {status}"
@@ -105,9 +121,9 @@ class Api:
                 )
             self._sleep(wait)
 
-    def _refusal(self, status: int, path: str) -> SourceUnavailable:
+    def _refusal(self, status: int, path: str) -> Refused:
         hint = self._hints.get(status, "Check the address and what the credential may read, then run again.")
-        return SourceUnavailable(f"{self.name} at {self.origin}{path} refused with status {status}. {hint}")
+        return Refused(f"{self.name} at {self.origin}{path} refused with status {status}. {hint}", status)
 
 
 def _read(response: requests.Response) -> str:

@@ -49,10 +49,12 @@ class _State:
     rows_landed: int = 0
     rows_rejected: int = 0
     refusals: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
     def add(self, report: LoadReport) -> None:
         self.loads += 1
+        self.notes |= report.notes
         for table in report.tables.values():
             self.rows_read += table.rows_read
             self.rows_landed += table.rows_landed
@@ -274,6 +276,8 @@ def _close(night: Night, name: str, state: _State) -> None:
     detail = f"{state.loads} loads" if state.loads else "nothing new"
     if state.rows_rejected:
         detail += f", {state.rows_rejected:,} unreadable lines"
+    for note in state.notes.values():
+        print(f"! {name}: {night.without_secrets(note)}")
     if state.status == "stale":
         detail += f", {len(state.refusals)} failed"
         night.problem("source", name, state.reason)

@@ -1,4 +1,4 @@
--- Every staged order, receipt, ticket and event is in its mart exactly once.
+-- Every staged order, receipt, ticket, call and event is in its mart exactly once.
 with staged as (
     select
         'shopify order' as kind,
@@ -19,6 +19,11 @@ with staged as (
         'ticket' as kind,
         ticket_id
     from {{ ref('stg_zendesk__tickets') }}
+    union all
+    select
+        'call' as kind,
+        call_id
+    from {{ ref('stg_zendesk__calls') }}
     union all
     select
         'event' as kind,
@@ -42,6 +47,13 @@ in_marts as (
         'ticket' as kind,
         ticket_id
     from {{ ref('service_tickets') }}
+    where not is_call
+    union all
+    select
+        'call' as kind,
+        source_record_id
+    from {{ ref('touchpoints') }}
+    where touchpoint_type in ('call_in', 'call_out')
     union all
     select
         'event' as kind,

@@ -64,7 +64,8 @@ def json_server(handler: Handler) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             query = dict(parse_qsl(address.query, keep_blank_values=True))
-            base_url = f"http://{self.headers.get('Host', '127.0.0.1')}"
+            scheme = self.headers.get("X-Forwarded-Proto", "http")
+            base_url = f"{scheme}://{self.headers.get('Host', '127.0.0.1')}"
             reply = handler(Request(address.path, query, self.headers, base_url))
             text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, ensure_ascii=False)
             body = text.encode()

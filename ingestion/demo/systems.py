@@ -16,7 +16,11 @@ from typing import Any
 Row = tuple[object, ...]
 Document = tuple[int, int, int, dict[str, Any]]  # id, updated, created, content
 
-KINDS = ("orders", "customers", "products", "tickets", "ticket_metrics", "users", "satisfaction_ratings")
+KINDS = (
+    "orders", "customers", "products", "locations", "inventory_levels", "checkouts", "events",
+    "tickets", "ticket_metrics", "users", "satisfaction_ratings",
+    "organizations", "ticket_metric_events", "calls", "legs", "deleted_tickets",
+)  # fmt: skip
 POS_TABLES = {
     "stores": ("store_id", "name", "city", "country", "timezone", "currency", "updated_at"),
     "members": (

@@ -1,19 +1,9 @@
--- Grain: one row per delivered row, line or refund that waits in quarantine.
-{%- set tables = {
-    'shopify': ['orders', 'refunds', 'customers', 'products'],
-    'zendesk': ['tickets', 'ticket_metrics', 'users', 'satisfaction_ratings'],
-    'pos': ['stores', 'members', 'receipts', 'receipt_lines'],
-    'events': ['events', 'broken_lines'],
-    'exports': ['ad_performance', 'fx_rates', 'broken_lines'],
-} %}
-
+-- Grain: one row per delivered row, line, refund or order that waits in quarantine.
 with waiting as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_tables() %}
     select
-        '{{ area }}' as area,
-        '{{ entity }}' as source_table,
+        '{{ table.area }}' as area,
+        '{{ table.entity }}' as source_table,
         key,
         rule,
         reason,
@@ -22,11 +12,10 @@ with waiting as (
         row_number,
         first_seen_at,
         last_seen_at
-    from {{ ref('quarantine__' ~ area ~ '__' ~ entity) }}
-    {%- if not (last_source and loop.last) %}
+    from {{ ref('quarantine__' ~ table.area ~ '__' ~ table.entity) }}
+    {%- if not loop.last %}
     union all
     {%- endif %}
-    {%- endfor %}
     {%- endfor %}
 ),
 

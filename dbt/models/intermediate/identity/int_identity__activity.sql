@@ -19,6 +19,12 @@ tickets as (
 
 ),
 
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_events__events') }}
@@ -43,6 +49,12 @@ activities as (
         'zendesk/requester/' || requester_id as record_key,
         created_at
     from tickets
+    where requester_id is not null
+    union all
+    select
+        'zendesk/requester/' || requester_id as record_key,
+        called_at
+    from calls
     where requester_id is not null
 
 ),

@@ -9,7 +9,13 @@ with lines as (
 
 shopify_orders as (
 
-    select * from {{ ref('stg_shopify__orders') }}
+    -- What the shop has deleted counts as voided from then on.
+    select
+        orders.*,
+        deletions.deleted_at
+    from {{ ref('stg_shopify__orders') }} as orders
+    left join {{ ref('int_orders__deletions') }} as deletions
+        on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
 
 ),
 
@@ -50,7 +56,7 @@ shopify as (
             when customer_id_shopify is not null then 'shopify/customer/' || customer_id_shopify
             when coalesce(email, phone) is not null then 'shopify/guest_order/' || order_id
         end as record_key,
-        cast(null as varchar) as store_id,
+        'shopify-' || location_id as store_id,
         case when coalesce(source_name, 'web') = 'web' then 'online_store' else source_name end as channel,
         payment_gateway as payment_method,
         currency,
@@ -67,12 +73,13 @@ shopify as (
         regexp_matches(lower(coalesce(payment_gateway, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款')
             as is_cash_on_delivery,
         cancelled_at is not null as is_cancelled,
-        coalesce(financial_status = 'voided', false) as is_voided,
+        coalesce(financial_status = 'voided', false) or deleted_at is not null as is_voided,
         {{ reporting_timezone() }} as business_timezone,
         ordered_at,
         case
             when cancelled_at is not null then cancelled_at
             when financial_status = 'voided' then coalesce(closed_at, updated_at)
+            else deleted_at
         end as cancelled_at
     from shopify_orders
 

@@ -1,4 +1,4 @@
--- Grain: one row per service ticket as it stands tonight, with its fingerprint.
+-- Grain: one row per service ticket, or call without one, as it stands tonight, with its fingerprint.
 {{ config(materialized='view') }}
 
 with tickets as (
@@ -9,7 +9,32 @@ with tickets as (
 
 metrics as (
 
-    select * from {{ ref('stg_zendesk__ticket_metrics') }}
+    select * from {{ ref('int_tickets__metrics') }}
+
+),
+
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+    where not has_ticket
+
+),
+
+deleted_tickets as (
+
+    select * from {{ ref('stg_zendesk__deleted_tickets') }}
+
+),
+
+users as (
+
+    select * from {{ ref('stg_zendesk__users') }}
+
+),
+
+organizations as (
+
+    select * from {{ ref('stg_zendesk__organizations') }}
 
 ),
 
@@ -42,14 +67,6 @@ shop_orders as (
 
 ),
 
-newest_metrics as (
-
-    select *
-    from metrics
-    qualify row_number() over (partition by ticket_id order by updated_at desc) = 1
-
-),
-
 newest_ratings as (
 
     select *
@@ -68,8 +85,9 @@ joined as (
         'zendesk' as source_system,
         tickets.channel,
         tickets.category,
-        tickets.status,
+        case when deleted_tickets.deleted_at >= tickets.updated_at then 'deleted' else tickets.status end as status,
         tickets.priority,
+        organizations.organization_name as organization,
         cast(metrics.replies as integer) as replies,
         cast(metrics.reopens as integer) as reopens,
         cast(ratings.csat_score as integer) as csat_score,
@@ -77,14 +95,55 @@ joined as (
         metrics.solved_at is not null
         and coalesce(metrics.replies, 0) <= 1
         and coalesce(metrics.reopens, 0) = 0 as is_one_touch,
+        false as is_call,
         tickets.created_at,
         metrics.first_replied_at,
         metrics.solved_at
     from tickets
-    left join newest_metrics as metrics on tickets.ticket_id = metrics.ticket_id
+    left join metrics on tickets.ticket_id = metrics.ticket_id
     left join newest_ratings as ratings on tickets.ticket_id = ratings.ticket_id
     left join members on members.record_key = 'zendesk/requester/' || tickets.requester_id
     left join shop_orders on tickets.order_name = shop_orders.order_name
+    left join deleted_tickets on tickets.ticket_id = deleted_tickets.ticket_id
+    left join users on tickets.requester_id = users.user_id
+    left join organizations
+        on coalesce(tickets.organization_id, users.organization_id) = organizations.organization_id
+
+),
+
+-- A call without a ticket is answered and done with in one touch, or it is not.
+called as (
+
+    select
+        calls.ticket_id,
+        members.customer_id,
+        cast(null as varchar) as order_id,
+        'zendesk' as source_system,
+        'phone' as channel,
+        cast(null as varchar) as category,
+        calls.completion_status as status,
+        cast(null as varchar) as priority,
+        organizations.organization_name as organization,
+        cast(null as integer) as replies,
+        0 as reopens,
+        cast(null as integer) as csat_score,
+        coalesce(calls.is_completed, false) as is_one_touch,
+        true as is_call,
+        calls.called_at as created_at,
+        case when calls.is_inbound then calls.answered_at end as first_replied_at,
+        case when calls.is_completed then calls.ended_at end as solved_at
+    from calls
+    left join members on members.record_key = 'zendesk/requester/' || calls.requester_id
+    left join users on calls.requester_id = users.user_id
+    left join organizations on users.organization_id = organizations.organization_id
+
+),
+
+unioned as (
+
+    select * from joined
+    union all by name
+    select * from called
 
 ),
 
@@ -92,9 +151,10 @@ final as (
 
     select
         *,
-        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'replies', 'reopens',
-                        'csat_score', 'is_one_touch', 'created_at', 'first_replied_at', 'solved_at']) }} as _fingerprint
-    from joined
+        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization', 'replies',
+                        'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
+                        'solved_at']) }} as _fingerprint
+    from unioned
 
 )
 

@@ -46,6 +46,19 @@ refund_states as (
 ticket_states as (
 
     select * from {{ ref('int_tickets__states') }}
+    where not is_call
+
+),
+
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+
+),
+
+members as (
+
+    select * from {{ ref('int_identity__members') }}
 
 ),
 
@@ -182,6 +195,24 @@ tickets as (
 
 ),
 
+phone_calls as (
+
+    select
+        'call-' || calls.call_id as touchpoint_id,
+        members.customer_id,
+        case when calls.is_inbound then 'call_in' else 'call_out' end as touchpoint_type,
+        'phone' as channel,
+        'zendesk' as source_system,
+        calls.call_id as source_record_id,
+        calls.ticket_id,
+        -- Whoever calls looks for the shop; whoever is called does not.
+        calls.is_inbound as is_eligible,
+        calls.called_at as occurred_at
+    from calls
+    left join members on members.record_key = 'zendesk/requester/' || calls.requester_id
+
+),
+
 unioned as (
 
     select * from web
@@ -191,6 +222,8 @@ unioned as (
     select * from given_refunds
     union all by name
     select * from tickets
+    union all by name
+    select * from phone_calls
 
 ),
 
