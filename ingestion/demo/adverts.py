@@ -117,7 +117,9 @@ def ad_files(persons: int, seed: int, night: int) -> dict[str, bytes]:
     files = {}
     for platform in PLATFORMS:
         newest = newest_day(platform, night)
-        if night == 1:
+        if night == 1 and platform.name == "tiktok_ads":
+            spans = [(HISTORY_BEGINS, newest)]
+        elif night == 1:
             spans = [(first, min(last, newest)) for first, last in QUARTERS if first <= newest]
         else:
             spans = [(newest - timedelta(days=RESTATED_DAYS), newest)]

@@ -35,6 +35,7 @@ class Door:
     salt: int
     books_zone: str = ""  # whose dates its books have, where these are not its own
     books_unpaid: bool = True  # whether an order is booked before it is paid
+    every: int = 1  # nights from one export to the next
 
     @property
     def business_zone(self) -> str:
@@ -48,8 +49,10 @@ DOUYIN = Door("douyin", "douyin_orders", ("CN",), "CNY", SHANGHAI, 0.25, "nothin
 YOUZAN = Door("youzan", "youzan_orders", ("CN",), "CNY", SHANGHAI, 0.15, "account", 260, books_unpaid=False)
 SQUARE = Door("square", "square_transactions", ("CN", "DE", "JP"), "USD", "America/New_York", 0.10, "card", 280)
 LOYVERSE = Door("loyverse", "loyverse_receipts", ("CN",), "CNY", SHANGHAI, 0.20, "counter", 300)
-OLD_SHOP = Door("old_shop", "shopify_orders_csv", ("DE",), "EUR", "Europe/Berlin", 0.30, "checkout", 320, SHANGHAI)
-PHONE_DESK = Door("phone_desk", "orders", ("JP",), "JPY", "Asia/Tokyo", 0.30, "account", 340)
+OLD_SHOP = Door(
+    "old_shop", "shopify_orders_csv", ("DE",), "EUR", "Europe/Berlin", 0.30, "checkout", 320, SHANGHAI, every=3
+)
+PHONE_DESK = Door("phone_desk", "orders", ("JP",), "JPY", "Asia/Tokyo", 0.30, "account", 340, every=3)
 DOORS = (TMALL, JD, DOUYIN, YOUZAN, SQUARE, LOYVERSE, OLD_SHOP, PHONE_DESK)
 
 

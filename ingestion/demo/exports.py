@@ -3,8 +3,9 @@
 Belongs here: which orders and customers go into which file of which night; late, overlapping and repeated files.
 Does not belong here: the draws (file_orders), the columns (the layouts), writing to disk (company).
 
-Night 1 brings the history in two files a folder; later files hold what is new or changed since the night before, and
-once more what changed the day before that. A file that is late comes with the next night's, as it was when it was made.
+Night 1 brings the history, Tmall's in two files that overlap; later files hold what is new or changed since the export
+before, and once more what changed the day before that. Two doors are exported every third night only. A file that is
+late comes with the next night's, as it was when it was made.
 """
 
 from __future__ import annotations
@@ -158,11 +159,11 @@ class Exports:
         return float(generator(self.population.seed, night, f"{door.topic}.{what}").random())
 
     def _is_late(self, door: Door, night: int) -> bool:
-        return night > 1 and self._chance(door, night, "late") < _LATE
+        return night > 1 and door.every == 1 and self._chance(door, night, "late") < _LATE
 
     def _arriving(self, door: Door, night: int) -> list[int]:
         """The nights whose files arrive on this one, oldest first."""
-        if self._is_late(door, night):
+        if self._is_late(door, night) or (night - 1) % door.every:
             return []
         first = night
         while self._is_late(door, first - 1):
@@ -172,7 +173,7 @@ class Exports:
     def _write(self, made: Dropped, door: Door, night: int) -> None:
         """The files of one door's night, with the truth about what is new in them; none when nothing is."""
         until = night_instant(night)
-        after = until - DAY if night > 1 else day_start(FIRST_DAY) - DAY
+        after = until - door.every * DAY if night > 1 else day_start(FIRST_DAY) - DAY
         days = range(FIRST_DAY if night == 1 else max(FIRST_DAY, night - 1 - _FOLLOWED_DAYS), night)
         known = [order for day in days for order in self.orders.orders_on(door, day) if order.created <= until]
         fresh = [order for order in known if order.changed_between(after, until)]
@@ -189,6 +190,8 @@ class Exports:
             elif night > 1:
                 shown = [order for order in known if order.changed_between(after - DAY, until)]
                 self._file(made, folder, night, day_of(after - DAY + 1), until, _rows(folder, shown, until))
+            elif door is not TMALL:
+                self._file(made, folder, night, FIRST_DAY, until, _rows(folder, known, until))
             else:
                 cut = day_start(_HISTORY_CUT)
                 old = [order for order in known if order.created <= cut]

@@ -35,7 +35,7 @@ CLOSED = {"交易关闭", "已关闭", "已取消", "(删除)等待付款", "can
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "company"
     for night in (1, 2, NIGHTS):
-        Company(folder, PERSONS, seed=6).advance(night)
+        Company(folder, PERSONS, seed=6, folders=(*EXPORTED, "tiktok_ads")).advance(night)
     return folder
 
 
@@ -274,7 +274,7 @@ def test_a_company_fills_only_the_folders_asked_for_and_its_other_systems_stay_t
         assert [path.read_bytes() for path in files_of(few.home, folder)] == [
             path.read_bytes() for path in files_of(home, folder)
         ]
-    whole = Company(home, PERSONS, seed=6)
+    whole = Company(home, PERSONS, seed=6, folders=(*EXPORTED, "tiktok_ads"))
     for table in ("orders", "customers", "tickets", "users"):
         assert few.systems.query(f"select * from {table} order by 1") == whole.systems.query(
             f"select * from {table} order by 1"
