@@ -44,7 +44,7 @@ class Door:
 
 
 TMALL = Door("tmall", "tmall_orders", ("CN",), "CNY", SHANGHAI, 0.40, "account", 200, books_unpaid=False)
-JD = Door("jd", "jd_orders", ("CN",), "CNY", SHANGHAI, 0.12, "nick", 220)
+JD = Door("jd", "jd_orders", ("CN",), "CNY", SHANGHAI, 0.08, "nick", 220)
 DOUYIN = Door("douyin", "douyin_orders", ("CN",), "CNY", SHANGHAI, 0.25, "nothing", 240)
 YOUZAN = Door("youzan", "youzan_orders", ("CN",), "CNY", SHANGHAI, 0.15, "account", 260, books_unpaid=False)
 SQUARE = Door("square", "square_transactions", ("CN", "DE", "JP"), "USD", "America/New_York", 0.10, "card", 280)
@@ -113,12 +113,12 @@ def _phone(die: random.Random, person: Person, day: int, rates: NoiseRates, home
 
 
 def account_buyer(person: Person, door: Door, day: int, rates: NoiseRates) -> Buyer:
-    """The buyer as the door's account shows them: most with a phone, some with a name, a fifth with the nick alone."""
+    """The buyer as the door's account shows them: most with a phone, some with a name, an eighth with the nick alone."""
     die = person.trait(door.salt + 2)
     buyer = Buyer(key=account_key(person, door))
     if door.knows == "nick":
         return nick_only(buyer)
-    with_phone, with_name = die.random() < 0.8, die.random() < 0.7
+    with_phone, with_name = die.random() < 0.88, die.random() < 0.7
     if with_name:
         _named(die, person, rates, buyer)
     if with_phone:

@@ -154,7 +154,7 @@ def _address(die: random.Random, person: Person, day: int) -> tuple[str, dict[st
     if style < 0.70 and person.country == "CN":
         digest = hashlib.md5(f"wecom/{person.code}".encode(), usedforsecurity=False).hexdigest()
         open_id = f"wm{digest[:26]}"
-        if person.trait(402).random() < 0.7:
+        if person.trait(402).random() < 0.85:
             return "wecom", {"open_id": open_id, "phone": phone}, truth
         return "wecom", {"open_id": open_id}, _truth(f"open_id:{open_id}", person, True, "open_id_only")
     return "sms", {"phone": phone}, truth
