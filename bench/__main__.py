@@ -1,6 +1,7 @@
-"""`make bench`: every benchmark in a process of its own, figures as they come, and one JSON object as the last line.
+"""`make bench`: every benchmark in a process of its own, and one JSON object as the last line.
 
-A benchmark is a module here that takes its size as an argument and prints one JSON line. What is measured belongs there.
+A benchmark is a module here that takes its size as an argument and prints one JSON line. What is measured belongs
+there.
 """
 
 from __future__ import annotations

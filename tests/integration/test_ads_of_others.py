@@ -1,4 +1,4 @@
-"""Advertisement tables that others made, through mappings of the user's own: every row counts, broken-down days add up."""
+"""Advertisement tables that others made, through mappings of a user: every row counts, and parts of a day add up."""
 
 from __future__ import annotations
 
