@@ -1,1 +1,1 @@
-"""Benchmarks: how long the parts take beside a plain tool that does the least of the same work, in one run."""
+"""Figures, not tests: each module measures one part and prints one JSON line."""

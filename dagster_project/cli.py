@@ -138,6 +138,11 @@ def _verify(house: House, options: argparse.Namespace) -> int:
     found = list(verify.problems(house))
     for problem in found:
         print(textwrap.fill(problem, 118))
+    if stray := verify.strays(house):
+        print(
+            f"{len(stray)} files in the lake belong to no load, left by runs that died; nothing reads them, and they "
+            f"may be deleted: {', '.join(stray[:3])}{' …' if len(stray) > 3 else ''}"
+        )
     print(
         f"{house.home}: {len(found)} problems" if found else f"{house.home}: lake, decisions and publication are whole"
     )
@@ -165,15 +170,22 @@ def _check_sources(house: House) -> None:
     """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
     import identity
     import ingestion
+    from dagster_project.rule_files import check_order_statuses
 
-    rules = [
+    *rules, statuses = [
         own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
-        for name in ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv")
+        for name in (
+            "identity_rules.csv",
+            "identity_blocked_values.csv",
+            "identity_overrides.csv",
+            "order_statuses.csv",
+        )
     ]
+    check_order_statuses(statuses)
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)
-        ingestion.active_sources(house.settings, [house.landing], [house.mappings])
+        ingestion.active_sources(house.settings, [house.landing], house.mapping_dirs)
     except (ingestion.IngestionError, identity.RuleError) as problem:
         raise ConfigurationError(str(problem)) from problem
 

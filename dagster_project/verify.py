@@ -21,10 +21,15 @@ def problems(house: House) -> Iterator[str]:
 
 
 def _lake(house: House) -> Iterator[str]:
-    """Every file of an admitted load is there and whole, with the rows that the ledger counted."""
+    """Every file of an admitted load is there and whole, with the rows that the ledger counted, and was completed."""
+    complete: dict[str, set[str]] = {}
+    for source in ingestion.sources().values():
+        complete.setdefault(source.schema, set()).update(ingestion.complete_loads(house.lake, source))
     for line in ingestion.Ledger(house.lake).admitted_loads():
         where = f"load {line['load_id']}, {line['source_system']} {line['source_table']}"
         found = 0
+        if any(line["load_id"] not in complete.get(name.split("/")[0], set()) for name in line["files"]):
+            yield f"{where}: the mark of its completion is missing from the lake. Restore the lake from a backup."
         for name in line["files"]:
             file = house.lake / name
             if not file.is_file():
@@ -36,6 +41,13 @@ def _lake(house: House) -> Iterator[str]:
                 yield f"{where}: {file} cannot be read ({problem}). Restore it from a backup."
         if found != line["rows_landed"] + line["rows_rejected"]:
             yield f"{where}: {found} rows are in the lake, {line['rows_landed'] + line['rows_rejected']} were recorded."
+
+
+def strays(house: House) -> list[str]:
+    """Lake files that no line of the ledger names: a run died before admitting them. Nothing reads them."""
+    ledger = ingestion.Ledger(house.lake)
+    found = ingestion.orphan_files(house.lake, ingestion.sources().values(), ledger.read())
+    return [str(path.relative_to(house.lake)) for path in found]
 
 
 def _decisions(house: House) -> Iterator[str]:

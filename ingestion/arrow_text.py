@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,8 @@ from ingestion.source import RawTable
 
 TEXT = pa.string()
 _WALL_CLOCK = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?)?$"
+
+_WALL_CLOCK = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 
 
 def lake_schema(table: RawTable) -> pa.Schema:
@@ -79,6 +82,28 @@ def value_text(value: Any) -> str | None:
     return str(value)
 
 
+def text_column(values: Sequence[Any]) -> pa.Array:
+    """A database driver's column of values as `value_text` gives each, whole columns at a time where that is exact."""
+    try:
+        return pa.array(values, TEXT)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        pass
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {int}:
+        try:
+            return pa.array(values, pa.int64()).cast(TEXT)
+        except (pa.ArrowInvalid, OverflowError):
+            pass
+    elif kinds == {float}:
+        texts = [None if value is None else repr(value) for value in values]
+        # An exponent, or what is no number at all, is written out one by one.
+        if not any("e" in text or "n" in text for text in filter(None, texts)):
+            return pa.array(texts, TEXT)
+    elif kinds == {Decimal}:
+        return pa.array([None if value is None else format(value, "f") for value in values], TEXT)
+    return pa.array([value_text(value) for value in values], TEXT)
+
+
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with Z; a time without a zone is taken as UTC. Fractions only where there are any."""
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -92,6 +117,31 @@ def parse_time(text: str) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def wall_clock_to_utc(column: pa.Array, zone: ZoneInfo) -> pa.Array:
+    """Times and dates without an offset, as a clock in `zone` showed them, in UTC; everything else as it is.
+
+    Of an hour that comes twice the first is taken; a time that no clock showed is left with a remark, so that it is
+    quarantined and not guessed.
+    """
+    is_local = pc.match_substring_regex(column, _WALL_CLOCK)
+    if not pc.any(is_local).as_py():
+        return column
+    found = pc.unique(column.filter(is_local))
+    converted = dict(zip(found.to_pylist(), (_in_utc(text, zone) for text in found.to_pylist()), strict=True))
+    return pa.array([converted.get(text, text) for text in column.to_pylist()], TEXT)
+
+
+def _in_utc(text: str, zone: ZoneInfo) -> str:
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != local:
+        return f"{text} does not exist in {zone.key}"
+    return utc_text(moment)
 
 
 def time_range(column: pa.ChunkedArray) -> tuple[datetime, datetime] | None:

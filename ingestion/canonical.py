@@ -1,15 +1,18 @@
-"""The canonical tables that mapped exports feed, whatever the export calls its columns.
+"""The canonical tables, whatever an export or a small system calls its columns.
 
-One entry here is what a new kind of export needs: its columns, what each holds, and which cannot be missing. Which
-export column feeds which is the mapping's to say.
+One entry here is what a new kind of record needs: its columns, what each holds, and which cannot be missing. Which
+column of an export feeds which is its mapping's to say; a source module of its own may yield `canonical_rows` instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
+from ingestion.arrow_text import text_table
 from ingestion.source import RawTable, broken_lines, names
 
 Kind = Literal["text", "number", "date", "time", "boolean"]
@@ -143,16 +146,22 @@ ENTITIES: Mapping[str, Entity] = {
     ),
 }
 
+SCHEMA = "raw_exports"
+
+
+def raw_table(entity: str, cursor: str | None = None) -> RawTable:
+    """The raw table of one entity; `cursor` is the column an incremental pull of a source module advances on."""
+    kind = ENTITIES[entity]
+    keys = ("source_system", "system") if kind.shares_keys else ("source_system",)
+    return RawTable(entity, (*keys, *kind.columns), kind.key, record_time=kind.record_time, cursor=cursor)
+
+
+def canonical_rows(entity: str, source_system: str, rows: Sequence[Mapping[str, str | None]]) -> pa.Table:
+    """Records of a source module as rows of an entity's raw table. What no column takes belongs in `_extra`."""
+    stamped = [{"source_system": source_system, "system": source_system, **row} for row in rows]
+    return text_table(raw_table(entity), stamped)
+
 
 def raw_tables() -> tuple[RawTable, ...]:
     """The raw tables of mapped exports: each entity with the export that fed it, and the lines no table could take."""
-    tables = [
-        RawTable(
-            name,
-            ("source_system", *(("system",) if entity.shares_keys else ()), *entity.columns),
-            entity.key,
-            record_time=entity.record_time,
-        )
-        for name, entity in ENTITIES.items()
-    ]
-    return (*tables, broken_lines("source_system"))
+    return (*(raw_table(name) for name in ENTITIES), broken_lines("source_system"))

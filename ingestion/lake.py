@@ -68,6 +68,7 @@ class LoadReport:
     content_sha256: str | None
     tables: Mapping[str, TableReport]
     seconds: float
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows_read(self) -> int:
@@ -75,7 +76,7 @@ class LoadReport:
         return sum(table.rows_read for table in self.tables.values())
 
     def ledger_lines(self, status: str, admitted: bool, error: str | None) -> Iterator[dict[str, Any]]:
-        """What the ledger keeps of this load, one line a table."""
+        """What the ledger keeps of this load, one line a table; a table's note stands where no error does."""
         for name, table in self.tables.items():
             yield {
                 "load_id": self.load_id,
@@ -92,7 +93,7 @@ class LoadReport:
                 "last_record_at": table.last_record_at,
                 "admitted": admitted,
                 "status": status,
-                "error": error,
+                "error": error or self.notes.get(name),
                 "files": list(table.files),
             }
 
@@ -232,6 +233,7 @@ def _report(delivery: Delivery, stamp: _Stamp, load_id: str, lake_dir: Path, sec
         delivery.content_sha256,
         reports,
         seconds,
+        dict(delivery.notes),
     )
 
 
@@ -267,13 +269,13 @@ def complete_loads(lake_dir: Path, source: Source) -> set[str]:
 def orphan_files(lake_dir: Path, sources: Iterable[Source], lines: Iterable[Mapping[str, Any]]) -> list[Path]:
     """Lake files no ledger line speaks of: left by a crash, read by nobody."""
     known = {name for line in lines for name in line["files"]}
-    return [
+    folders = {lake_dir / source.schema / table.name for source in sources for table in source.tables}
+    return sorted(
         path
-        for source in sources
-        for table in source.tables
-        for path in sorted((lake_dir / source.schema / table.name).glob("*.parquet"))
+        for folder in folders
+        for path in folder.glob("*.parquet")
         if path.relative_to(lake_dir).as_posix() not in known
-    ]
+    )
 
 
 def raw_view_sql(source: Source, table: RawTable, files: Sequence[Path]) -> str:

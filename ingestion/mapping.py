@@ -13,24 +13,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, get_args
 
-import yaml
-
+from ingestion import till_mapping
 from ingestion.canonical import ENTITIES
 from ingestion.sheet import Header
 from ingestion.source import ConfigurationError, names
 from ingestion.tabular import FORMATS
 from ingestion.timezones import is_zone, zone_name
+from ingestion.yaml_file import YamlFile
 
 SHIPPED = Path(__file__).parent / "mappings"
 
 Test = Literal["equals", "one_of", "starts_with", "is_empty", "is_filled", "is_negative", "is_positive"]
 
-_KEYS = set(
+_KEYS = frozenset(
     names("files format encoding delimiter skip_lines drop_rows rows timezone currency decimal part_of entities")
 )
-_COLUMN_KEYS = set(names("from aliases first_filled and value pattern formats optional"))
+_COLUMN_KEYS = set(names("from aliases first_filled and value pattern formats divide_by optional"))
+_POWERS_OF_TEN = tuple(10**places for places in range(1, 10))
 _TESTS: tuple[Test, ...] = get_args(Test)
 _TEXT_TESTS = {"equals", "one_of", "starts_with"}
 
@@ -40,7 +41,8 @@ class ColumnRule:
     """Where a canonical column comes from: the first of `headers` that the file has, or the constant `value`.
 
     With `first_filled` the headers are columns side by side, and a row takes the first that is filled. `joined` names
-    the column whose cells follow behind a blank, `pattern` the part of the cell that is meant.
+    the column whose cells follow behind a blank, `pattern` the part of the cell that is meant. A number is moved by
+    `decimal_places` to the right of its point: cents, or the millionths that ad platforms count cost in.
     """
 
     headers: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class ColumnRule:
     joined: str | None = None
     pattern: re.Pattern[str] | None = None
     value: str | None = None
+    decimal_places: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def load_mappings(mapping_dirs: Sequence[Path]) -> dict[str, ExportMapping]:
     """The shipped mappings and the company's own by name; a company's file replaces a shipped one of its name."""
     paths: dict[str, Path] = {}
     for folder in (SHIPPED, *mapping_dirs):
-        paths.update({path.stem: path for path in sorted(folder.glob("*.yml"))})
+        paths.update({path.stem: path for path in sorted(folder.glob("*.yml")) if path.name != till_mapping.FILE_NAME})
     return {name: read_mapping(path) for name, path in sorted(paths.items())}
 
 
@@ -130,7 +133,7 @@ def check_mappings(folder: Path) -> None:
             problems.append(f"{path}: a mapping's name ends in .yml; rename the file.")
         if path.suffix == ".yml":
             try:
-                read_mapping(path)
+                (till_mapping.read_mapping if path.name == till_mapping.FILE_NAME else read_mapping)(path)
             except ConfigurationError as error:
                 problems.append(str(error))
     if problems:
@@ -142,40 +145,14 @@ def read_mapping(path: Path) -> ExportMapping:
     return _Reader(path).read()
 
 
-class _Reader:
-    """Checks one file; keeps where each key stands so that a refusal can name the line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines: dict[tuple[str, ...], int] = {}
-
-    def refuse(self, key: tuple[str, ...], reason: str) -> NoReturn:
-        line = next((self.lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.lines), 1)
-        where = f"{self.path}, line {line}" + (f", {'.'.join(key)}" if key else "")
-        raise ConfigurationError(f"{where}: {reason}")
+class _Reader(YamlFile):
+    """Checks one file."""
 
     def read(self) -> ExportMapping:
-        try:
-            text = self.path.read_text(encoding="utf-8-sig")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            reason = getattr(error, "problem", None) or "the file is not UTF-8 text"
-            raise ConfigurationError(f"{self.path}, line {line}: not valid YAML ({reason}).") from error
-        if not isinstance(content, dict):
-            self.refuse((), "a mapping is a set of keys, with at least `files` and `entities`.")
-        self._remember(node, ())
-        for key in content:
-            if key not in _KEYS:
-                self.refuse((str(key),), f"there is no such key; there are {', '.join(sorted(_KEYS))}.")
-        for key in ("files", "entities"):
-            if key not in content:
-                self.refuse((), f"the key `{key}` is missing.")
+        content = self.content("a mapping", ("files", "entities"), _KEYS)
         return ExportMapping(
             name=self.path.stem,
-            files=self._texts(("files",), content["files"]),
+            files=self.texts(("files",), content["files"]),
             format=self._one_of(content, "format", tuple(FORMATS)),
             encoding=self._encoding(content),
             delimiter=self._delimiter(content),
@@ -189,27 +166,6 @@ class _Reader:
             entities=self._entities(content["entities"]),
         )
 
-    def _remember(self, node: yaml.Node | None, key: tuple[str, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for name, value in node.value:
-                self.lines[*key, str(name.value)] = name.start_mark.line + 1
-                self._remember(value, (*key, str(name.value)))
-        elif isinstance(node, yaml.SequenceNode):
-            for number, value in enumerate(node.value, start=1):
-                self.lines[*key, str(number)] = value.start_mark.line + 1
-                self._remember(value, (*key, str(number)))
-
-    def _text(self, key: tuple[str, ...], value: Any) -> str:
-        if not isinstance(value, str) or not value:
-            self.refuse(key, f"{value!r} is not a text; put it in quotes.")
-        return value
-
-    def _texts(self, key: tuple[str, ...], value: Any) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        if not values:
-            self.refuse(key, "the list is empty.")
-        return tuple(self._text(key, one) for one in values)
-
     def _one_of(self, content: dict[str, Any], key: str, allowed: tuple[str, ...]) -> Any:
         value = content.get(key)
         if value is not None and value not in allowed:
@@ -219,7 +175,7 @@ class _Reader:
     def _encoding(self, content: dict[str, Any]) -> str | None:
         if content.get("encoding") is None:
             return None
-        name = self._text(("encoding",), content["encoding"])
+        name = self.text(("encoding",), content["encoding"])
         try:
             return codecs.lookup(name).name
         except LookupError:
@@ -247,16 +203,16 @@ class _Reader:
         if len(tests) != 1 or "column" not in entry or set(entry) - {"column", "aliases", tests[0]}:
             self.refuse(key, f"a condition has `column`, if need be `aliases`, and one of {', '.join(_TESTS)}.")
         test = tests[0]
-        headers = [self._text((*key, "column"), entry["column"])]
+        headers = [self.text((*key, "column"), entry["column"])]
         if "aliases" in entry:
-            headers += self._texts((*key, "aliases"), entry["aliases"])
+            headers += self.texts((*key, "aliases"), entry["aliases"])
         if test not in _TEXT_TESTS:
             if entry[test] is not True:
                 self.refuse((*key, test), f"{test} is true, or the condition is left out.")
             return Condition(tuple(headers), test)
         if test == "one_of" and not isinstance(entry[test], list):
             self.refuse((*key, test), "it is a list of texts.")
-        texts = self._texts((*key, test), entry[test])
+        texts = self.texts((*key, test), entry[test])
         if test != "one_of" and len(texts) > 1:
             self.refuse((*key, test), "it is one text; several are for one_of.")
         return Condition(tuple(headers), test, texts)
@@ -275,13 +231,13 @@ class _Reader:
         if value is None:
             return None
         known = {path.stem for folder in (SHIPPED, self.path.parent) for path in folder.glob("*.yml")}
-        if self._text(("part_of",), value) not in known - {self.path.stem}:
+        if self.text(("part_of",), value) not in known - {self.path.stem}:
             self.refuse(("part_of",), f"there is no other mapping {value!r}; it names the one whose keys are shared.")
         return str(value)
 
     def _pattern(self, key: tuple[str, ...], value: Any) -> re.Pattern[str]:
         try:
-            pattern = re.compile(self._text(key, value))
+            pattern = re.compile(self.text(key, value))
         except re.error as error:
             self.refuse(key, f"not a regular expression ({error}).")
         if pattern.groups != 1:
@@ -321,11 +277,11 @@ class _Reader:
         if sources == ["value"]:
             if len(value) > 1:
                 self.refuse(key, "a constant `value` needs nothing else.")
-            return ColumnRule(value=self._text((*key, "value"), value["value"]))
+            return ColumnRule(value=self.text((*key, "value"), value["value"]))
         optional = value.get("optional", False)
         if not isinstance(optional, bool):
             self.refuse((*key, "optional"), "it is true or false.")
-        headers = self._texts((*key, sources[0]), value[sources[0]])
+        headers = self.texts((*key, sources[0]), value[sources[0]])
         if sources == ["from"] and len(headers) > 1:
             self.refuse(
                 (*key, "from"), "it is one header; others go into aliases, columns side by side into first_filled."
@@ -333,18 +289,26 @@ class _Reader:
         if "aliases" in value:
             if sources == ["first_filled"]:
                 self.refuse((*key, "aliases"), "name every header in first_filled.")
-            headers += self._texts((*key, "aliases"), value["aliases"])
+            headers += self.texts((*key, "aliases"), value["aliases"])
         return ColumnRule(
             headers=headers,
             formats=self._formats((*key, "formats"), value["formats"]) if "formats" in value else (),
             optional=optional,
             first_filled=sources == ["first_filled"],
-            joined=self._text((*key, "and"), value["and"]) if "and" in value else None,
+            joined=self.text((*key, "and"), value["and"]) if "and" in value else None,
             pattern=self._pattern((*key, "pattern"), value["pattern"]) if "pattern" in value else None,
+            decimal_places=self._decimal_places(key, value["divide_by"]) if "divide_by" in value else 0,
         )
 
+    def _decimal_places(self, key: tuple[str, ...], value: Any) -> int:
+        if len(key) < 3 or ENTITIES[key[1]].columns[key[2]] != "number":
+            self.refuse((*key, "divide_by"), "the column holds no number.")
+        if isinstance(value, bool) or value not in _POWERS_OF_TEN:
+            self.refuse((*key, "divide_by"), f"{value!r} is none of 10, 100, 1000 … 1000000000.")
+        return _POWERS_OF_TEN.index(value) + 1
+
     def _formats(self, key: tuple[str, ...], value: Any) -> tuple[str, ...]:
-        formats = self._texts(key, value)
+        formats = self.texts(key, value)
         for layout in formats:
             try:
                 datetime.strptime("", layout)  # noqa: DTZ007 - only the layout is tried

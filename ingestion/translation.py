@@ -168,7 +168,7 @@ class Translation:
         if cells is None:
             return None
         if kind == "number":
-            converted = columns.number(cells, self.marks[rule])
+            converted = columns.number(cells, self.marks[rule], rule.decimal_places)
         elif kind == "date":
             converted = columns.date(cells, rule.formats)
         elif kind == "time":

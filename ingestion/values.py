@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Literal
 
 from ingestion.source import names
@@ -92,14 +93,20 @@ def decimal_mark(cells: Iterable[str]) -> Mark | None:
     return "." if points > commas else ","
 
 
-def number(text: str, mark: Mark) -> str:
-    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found."""
+def number(text: str, mark: Mark, decimal_places: int = 0) -> str:
+    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found.
+
+    With `decimal_places` the point moves that far to the left: 24570000 by 6 is 24.570000.
+    """
     sign, digits = _digits(text)
     pattern, thousands = (_POINT_NUMBER, ",") if mark == "." else (_COMMA_NUMBER, ".")
     if not pattern.match(digits):
         return text
     plain = digits.replace(thousands, "").replace(",", ".")
-    return sign + (f"0{plain}" if plain.startswith(".") else plain)
+    plain = f"0{plain}" if plain.startswith(".") else plain
+    if decimal_places:
+        plain = format(Decimal(plain).scaleb(-decimal_places), "f")
+    return sign + plain
 
 
 def date(text: str, formats: Sequence[str]) -> str:

@@ -49,10 +49,12 @@ class _State:
     rows_landed: int = 0
     rows_rejected: int = 0
     refusals: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
     def add(self, report: LoadReport) -> None:
         self.loads += 1
+        self.notes |= report.notes
         for table in report.tables.values():
             self.rows_read += table.rows_read
             self.rows_landed += table.rows_landed
@@ -70,30 +72,32 @@ class _State:
 def build_ingest(house: House) -> dg.AssetsDefinition:
     """The raw tables of every known source and the `ops` tables that the models read."""
     sources = ingestion.sources()
+    feeders: dict[tuple[str, str], list[str]] = {}
+    for source in sources.values():
+        for table in source.tables:
+            feeders.setdefault((source.schema, table.name), []).append(source.name)
     specs = [
         dg.AssetSpec(
-            asset_key(source.schema, table.name),
-            deps=[asset_key("sources", source.name)],
-            group_name=source.schema,
+            asset_key(schema, table),
+            deps=[asset_key("sources", name) for name in names],
+            group_name=schema,
             owners=[project.OWNER],
             tags={"layer": "raw"},
             kinds={"dlt", "parquet"},
-            description=f"`{table.name}` as {source.name} delivered it: every admitted version, text only.",
+            description=f"`{table}` as {' and '.join(names)} delivered it: every admitted version, text only.",
         )
-        for source in sources.values()
-        for table in source.tables
+        for (schema, table), names in feeders.items()
     ]
     specs += [
         dg.AssetSpec(asset_key("ops", name), group_name="ops", owners=[project.OWNER], description=text)
         for name, text in _OPS_INPUTS.items()
     ]
+    schemas = {schema: [table for owner, table in feeders if owner == schema] for schema, _ in feeders}
     wanted = [
         spec
-        for source in sources.values()
-        if f"raw_{source.name}" in suite_names()
-        for spec in checks.specs(
-            f"raw_{source.name}", source.schema, [table.name for table in source.tables], blocking=False
-        )
+        for schema, tables in schemas.items()
+        if schema in suite_names()
+        for spec in checks.specs(schema, schema, tables, blocking=False)
     ]
 
     @dg.multi_asset(specs=specs, check_specs=wanted, required_resource_keys={"night"}, name="ingest")
@@ -131,7 +135,7 @@ def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Pa
     from ingestion.demo import Company
 
     try:
-        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down)
+        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down, faults=house.demo_faults)
     except ValueError as problem:
         raise StepFailed(str(problem)) from problem
     with night.step("demo company") as step:
@@ -149,12 +153,13 @@ def _pull_all(
     arrivals: queue.Queue[tuple[str, Delivery | None, LoadReport | Exception | None]] = queue.Queue()
     work = house.home / "work"
     shutil.rmtree(work, ignore_errors=True)
-    active = ingestion.active_sources(settings, [landing], [house.mappings])
+    active = ingestion.active_sources(settings, [landing], house.mapping_dirs)
     systems = {name: _systems(sources[name], landing, house) for name in active}
     states = {system: _State() for listed in systems.values() for system in listed}
     for name in active:
-        deliveries = ingestion.plan(sources[name], settings, [landing], [house.mappings], ledger, now=night.as_of)
+        deliveries = ingestion.plan(sources[name], settings, [landing], house.mapping_dirs, ledger, now=night.as_of)
         threading.Thread(target=_pull, args=(name, deliveries, house, work, arrivals), daemon=True).start()
+    refused_before = ledger.refused_hashes()
     waiting, found = set(active), []
     while waiting:
         name, delivery, outcome = arrivals.get()
@@ -166,18 +171,18 @@ def _pull_all(
         # A plan that fails before its first delivery tells nothing of any of the source's systems.
         for system in [delivery.source_system] if delivery else systems[name]:
             if isinstance(outcome, LoadReport):
-                found += _admit(night, ledger, outcome, states[system])
+                found += _admit(night, ledger, refused_before, outcome, states[system])
             else:
                 _note_failure(night, ledger, system, delivery, outcome, states[system])
     shutil.rmtree(work, ignore_errors=True)
     absent = [name for name, source in sources.items() if name not in active and source.settings]
     absent += [
-        folder for source in sources.values() for folder in source.folders([house.mappings]) if folder not in states
+        folder for source in sources.values() for folder in source.folders(house.mapping_dirs) if folder not in states
     ]
     night.sources = {name: state.as_dict() for name, state in states.items()} | {
         name: _State("absent", "not configured, or no file has landed").as_dict() for name in absent
     }
-    night.unclaimed_files = ingestion.unclaimed_files([landing], [house.mappings])
+    night.unclaimed_files = ingestion.unclaimed_files([landing], house.mapping_dirs)
     if night.unclaimed_files:
         print(f"! no source reads {', '.join(night.unclaimed_files[:5])}; see the landing folders in the README")
     return found
@@ -187,7 +192,7 @@ def _systems(source: Source, landing: Path, house: House) -> list[str]:
     """The source systems that an active source reads tonight: itself, or each landing folder that holds something."""
     if source.settings:
         return [source.name]
-    return [folder for folder in source.folders([house.mappings]) if any((landing / folder).glob("*"))]
+    return [folder for folder in source.folders(house.mapping_dirs) if any((landing / folder).glob("*"))]
 
 
 def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, arrivals: queue.Queue[Any]) -> None:
@@ -213,9 +218,11 @@ def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, a
         arrivals.put((name, None, None))
 
 
-def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> list[Result]:
-    """Hold the gate of its source against a load; write down whether it may be read."""
-    suite = f"raw_{report.source.name}"
+def _admit(
+    night: Night, ledger: Ledger, refused_before: frozenset[str], report: LoadReport, state: _State
+) -> list[Result]:
+    """Hold the gate of its raw schema against a load; write down whether it may be read."""
+    suite = report.source.schema
     results: list[Result] = []
     if suite in suite_names():
         results = expectations.check_load(
@@ -224,7 +231,11 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
                 for name, table in report.tables.items()
             },
             suite,
-            {"as_of": night.as_of, "rows": {name: table.rows_landed for name, table in report.tables.items()}},
+            {
+                "as_of": night.as_of,
+                "rows": {name: table.rows_landed for name, table in report.tables.items()},
+                "seen_before": ingestion.seen_before(ledger, report),
+            },
             load_id=report.load_id,
             settings={"memory_limit": night.house.memory_limit, "temp_directory": str(night.house.spill)},
         )
@@ -232,7 +243,7 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
     if refusals:
         text = f"{report.description}: {' '.join(refusals)}"
         state.stale(night.without_secrets(text))
-        if _refused_before(ledger, report):
+        if report.content_sha256 in refused_before:
             # The file lies there unchanged, and its rows are in the lake from the night that refused it first.
             for table in report.tables.values():
                 for file in table.files:
@@ -243,12 +254,6 @@ def _admit(night: Night, ledger: Ledger, report: LoadReport, state: _State) -> l
         state.add(report)
         ledger.record(night.run_id, report, "admitted", admitted=True)
     return results
-
-
-def _refused_before(ledger: Ledger, report: LoadReport) -> bool:
-    return report.content_sha256 is not None and any(
-        line["status"] == "refused" and line["content_sha256"] == report.content_sha256 for line in ledger.read()
-    )
 
 
 def _note_failure(
@@ -275,6 +280,8 @@ def _close(night: Night, name: str, state: _State) -> None:
     detail = f"{state.loads} loads" if state.loads else "nothing new"
     if state.rows_rejected:
         detail += f", {state.rows_rejected:,} unreadable lines"
+    for note in state.notes.values():
+        print(f"! {name}: {night.without_secrets(note)}")
     if state.status == "stale":
         detail += f", {len(state.refusals)} failed"
         night.problem("source", name, state.reason)

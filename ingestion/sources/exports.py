@@ -18,7 +18,7 @@ import pyarrow as pa
 from dlt.sources import DltResource, DltSource
 
 from ingestion.arrow_text import TEXT
-from ingestion.canonical import raw_tables
+from ingestion.canonical import SCHEMA, raw_tables
 from ingestion.json_lines import PARSERS
 from ingestion.landing import LandedFile, landed_files, new_files
 from ingestion.mapping import ExportMapping, load_mappings
@@ -148,4 +148,4 @@ def _folders(mapping_dirs: Sequence[Path]) -> dict[str, tuple[str, ...]]:
     return {mapping.name: mapping.files for mapping in load_mappings(mapping_dirs).values()}
 
 
-SOURCE = Source("exports", "raw_exports", raw_tables(), _deliveries, folders=_folders)
+SOURCE = Source("exports", SCHEMA, raw_tables(), _deliveries, folders=_folders)

@@ -47,6 +47,8 @@ ORDERS = "files: '*'\nentities:\n  orders:\n    order_id: id\n    ordered_at: at
         ("birth_date: {from: a, formats: ['%m/%d/%Y', '%d.%m.%y']}", "a", ["08/01/1990", "01.08.90", "x"],
          ["1990-08-01", "1990-08-01", "x"]),
         ("consent_sms: a", "a", ["yes", "NO", "是", "0", "maybe", ""], ["true", "false", "true", "false", "maybe", None]),
+        ("net_amount: {from: a, divide_by: 1000000}", "a", ["36150000", "-5", "0", "1.5", "x", ""],
+         ["36.150000", "-0.000005", "0.000000", "0.0000015", "x", None]),
         ("timezone: a", "a", ["Hawaii", "Asia/Tokyo", "Mars", ""], ["Pacific/Honolulu", "Asia/Tokyo", "Mars", None]),
     ],
 )  # fmt: skip
@@ -156,6 +158,10 @@ def test_a_company_part_of_another_folder_shares_its_keys(tmp_path: Path) -> Non
         (ORDERS + "    phone: {from: a, pattern: '(('}\n", 6, "not a regular expression"),
         (ORDERS + "    phone: {from: a, optional: maybe}\n", 6, "true or false"),
         (ORDERS + "    phone: {from: a, fromats: [x]}\n", 6, "no such key"),
+        (ORDERS + "    phone: {from: a, divide_by: 100}\n", 6, "holds no number"),
+        (ORDERS + "    net_amount: {from: a, divide_by: 3}\n", 6, "none of 10, 100"),
+        (ORDERS + "    net_amount: {from: a, divide_by: true}\n", 6, "none of 10, 100"),
+        ("currency: {column: a, divide_by: 100}\n" + ORDERS, 1, "holds no number"),
         (ORDERS + "    paid_at: {from: a, formats: ['%Q']}\n", 6, "no layout of a date or time"),
         (ORDERS + "    paid_at: {from: a, formats: []}\n", 6, "the list is empty"),
         (ORDERS + "    phone: [a]\n", 6, "it is a header, {from"),
@@ -213,7 +219,7 @@ def test_the_reference_names_every_key_test_entity_and_column() -> None:
     text = DOCS.read_text()
     words = {
         *names("files format encoding delimiter skip_lines drop_rows rows timezone currency decimal part_of entities"),
-        *names("from aliases first_filled and value pattern formats optional"),
+        *names("from aliases first_filled and value pattern formats divide_by optional"),
         *names("equals one_of starts_with is_empty is_filled is_negative is_positive"),
         *ENTITIES,
         *(column for entity in ENTITIES.values() for column in entity.columns),
