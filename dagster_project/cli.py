@@ -185,7 +185,7 @@ def _check_sources(house: House) -> None:
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)
-        ingestion.active_sources(house.settings, [house.landing], [house.mappings])
+        ingestion.active_sources(house.settings, [house.landing], house.mapping_dirs)
     except (ingestion.IngestionError, identity.RuleError) as problem:
         raise ConfigurationError(str(problem)) from problem
 

@@ -1,5 +1,19 @@
-"""Options of the whole suite."""
+"""What unit and integration tests share: a PostgreSQL server of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.postgres_cluster import Cluster, NoPostgres, postgres_cluster
 
 
-def pytest_addoption(parser):
-    parser.addoption("--update-graph", action="store_true", help="write the asset graph as it is into its golden file")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A real PostgreSQL server, started for these tests."""
+    try:
+        with postgres_cluster() as cluster:
+            yield cluster
+    except NoPostgres as reason:
+        pytest.skip(f"no PostgreSQL server: {reason}")

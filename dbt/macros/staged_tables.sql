@@ -5,6 +5,7 @@
   is_raw: false for a quarantine of parts (refunds of an order) or of wholes (an order and its lines), whose raw rows are
       counted in other tables.
   is_staged: false for a raw table whose rows all go to quarantine.
+  names_people: true where a key may be made of a person's address or name, so that ops.quarantine shows its keyed hash.
   version_key: the column that one raw row is told by, where staging makes several rows of it.
 #}
 {% macro staged_tables() %}
@@ -13,10 +14,20 @@
         {'area': 'shopify', 'entity': 'refunds', 'is_raw': false},
         {'area': 'shopify', 'entity': 'customers'},
         {'area': 'shopify', 'entity': 'products', 'version_key': 'product_id'},
+        {'area': 'shopify', 'entity': 'locations'},
+        {'area': 'shopify', 'entity': 'inventory_levels'},
+        {'area': 'shopify', 'entity': 'checkouts'},
+        {'area': 'shopify', 'entity': 'events'},
+        {'area': 'shopify', 'entity': 'transactions'},
         {'area': 'zendesk', 'entity': 'tickets'},
         {'area': 'zendesk', 'entity': 'ticket_metrics'},
         {'area': 'zendesk', 'entity': 'users'},
         {'area': 'zendesk', 'entity': 'satisfaction_ratings'},
+        {'area': 'zendesk', 'entity': 'organizations'},
+        {'area': 'zendesk', 'entity': 'ticket_metric_events'},
+        {'area': 'zendesk', 'entity': 'calls'},
+        {'area': 'zendesk', 'entity': 'legs'},
+        {'area': 'zendesk', 'entity': 'deleted_tickets'},
         {'area': 'pos', 'entity': 'stores'},
         {'area': 'pos', 'entity': 'members'},
         {'area': 'pos', 'entity': 'receipts'},
@@ -29,6 +40,10 @@
         {'area': 'exports', 'entity': 'order_lines'},
         {'area': 'exports', 'entity': 'refunds'},
         {'area': 'exports', 'entity': 'held_orders', 'is_raw': false},
+        {'area': 'exports', 'entity': 'customers', 'names_people': true},
+        {'area': 'exports', 'entity': 'touchpoints', 'names_people': true},
+        {'area': 'exports', 'entity': 'messages', 'names_people': true},
+        {'area': 'exports', 'entity': 'tickets', 'names_people': true},
         {'area': 'exports', 'entity': 'broken_lines', 'is_staged': false},
     ]) %}
 {% endmacro %}

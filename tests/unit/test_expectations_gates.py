@@ -162,6 +162,18 @@ GOOD: dict[str, dict[str, dict[str, str]]] = {
             "id": "i", "created_at": LATER, "updated_at": LATER, "email": "i || '@x.cn'", "phone": "13900000000 + i",
         },
         "products": {"id": "i", "title": "'Tea'", "variants": "'[{}]'", "updated_at": LATER},
+        "locations": {"id": "i", "name": "'Dock'", "created_at": LATER, "updated_at": LATER},
+        "inventory_levels": {
+            "inventory_item_id": "i", "location_id": "7", "available": "i - 3", "updated_at": LATER,
+        },
+        "checkouts": {"id": "i", "created_at": LATER, "updated_at": LATER, "completed_at": "null"},
+        "events": {
+            "id": "i", "subject_id": "i", "subject_type": "'Product'", "verb": "'destroy'", "created_at": LATER,
+        },
+        "transactions": {
+            "id": "i", "order_id": "i", "kind": "'sale'", "status": "'success'", "amount": "'1.50'",
+            "processed_at": LATER, "created_at": LATER,
+        },
     },
     "raw_zendesk": {
         "tickets": {
@@ -177,6 +189,16 @@ GOOD: dict[str, dict[str, dict[str, str]]] = {
         "satisfaction_ratings": {
             "id": "i", "ticket_id": "i", "score": "'good'", "created_at": LATER, "updated_at": LATER,
         },
+        "organizations": {"id": "i", "name": "'Harbour'", "created_at": LATER, "updated_at": LATER},
+        "ticket_metric_events": {
+            "id": "i", "ticket_id": "i", "metric": "'reply_time'", "type": "'fulfill'", "time": LATER,
+        },
+        "calls": {
+            "id": "i", "ticket_id": "null", "customer_id": "7", "direction": "'inbound'", "created_at": LATER,
+            "updated_at": LATER,
+        },
+        "legs": {"id": "i", "call_id": "i", "created_at": LATER, "updated_at": LATER},
+        "deleted_tickets": {"id": "i", "deleted_at": LATER},
     },
     "raw_pos": {
         "stores": {"store_id": "'S' || i", "timezone": "'Asia/Tokyo'", "currency": "'JPY'"},

@@ -1,9 +1,39 @@
--- Grain: one row per store.
+-- Grain: one row per store with tills, or location of the web shop.
 {{ config(materialized='table') }}
 
 with pos_stores as (
 
     select * from {{ ref('stg_pos__stores') }}
+
+),
+
+locations as (
+
+    select * from {{ ref('stg_shopify__locations') }}
+
+),
+
+shopify_orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+
+),
+
+-- An order may name a location that the shop does not show.
+named_locations as (
+
+    select distinct location_id
+    from shopify_orders
+    where location_id is not null
+
+),
+
+unlisted_locations as (
+
+    select named_locations.location_id
+    from named_locations
+    left join locations on named_locations.location_id = locations.location_id
+    where locations.location_id is null
 
 ),
 
@@ -45,17 +75,41 @@ final as (
         city,
         country,
         timezone,
-        currency
+        currency,
+        true as is_active
     from pos_stores
     union all
     select
-        system || '-' || store_id as store_id,
-        system as source_system,
-        store_id as store_name,
-        cast(null as varchar) as city,
-        cast(null as varchar) as country,
-        cast(null as varchar) as timezone,
-        cast(null as varchar) as currency
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        location_name as store_name,
+        city,
+        country,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
+        is_active
+    from locations
+    union all
+    select
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        null as store_name,
+        null as city,
+        null as country,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
+        null as is_active
+    from unlisted_locations
+    union all
+    select
+        system || '-' || store_id,
+        system,
+        store_id,
+        null,
+        null,
+        null,
+        null,
+        null
     from mapped_stores
 
 )

@@ -9,7 +9,13 @@ with lines as (
 
 shopify_orders as (
 
-    select * from {{ ref('stg_shopify__orders') }}
+    -- What the shop has deleted counts as voided from then on.
+    select
+        orders.*,
+        deletions.deleted_at
+    from {{ ref('stg_shopify__orders') }} as orders
+    left join {{ ref('int_orders__deletions') }} as deletions
+        on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
 
 ),
 
@@ -63,7 +69,7 @@ shopify as (
             when customer_id_shopify is not null then 'shopify/customer/' || customer_id_shopify
             when coalesce(email, phone) is not null then 'shopify/guest_order/' || order_id
         end as record_key,
-        cast(null as varchar) as store_id,
+        'shopify-' || location_id as store_id,
         case when coalesce(source_name, 'web') = 'web' then 'online_store' else source_name end as channel,
         payment_gateway as payment_method,
         currency,
@@ -79,7 +85,7 @@ shopify as (
         financial_status in ('paid', 'partially_paid', 'partially_refunded', 'refunded') as is_paid,
         {{ is_cash_on_delivery('payment_gateway') }} as is_cash_on_delivery,
         cancelled_at is not null as is_cancelled,
-        coalesce(financial_status = 'voided', false) as is_voided,
+        coalesce(financial_status = 'voided', false) or deleted_at is not null as is_voided,
         false as is_given_back,
         cast(null as decimal(18, 3)) as gross_without_lines_amount,
         cast(null as decimal(18, 3)) as discount_without_lines_amount,
@@ -89,6 +95,7 @@ shopify as (
         case
             when cancelled_at is not null then cancelled_at
             when financial_status = 'voided' then coalesce(closed_at, updated_at)
+            else deleted_at
         end as cancelled_at
     from shopify_orders
 

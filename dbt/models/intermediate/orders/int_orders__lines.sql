@@ -15,7 +15,10 @@ shopify_order_lines as (
 
 shopify_products as (
 
-    select * from {{ ref('stg_shopify__products') }}
+    -- A variant that two products list is described by the one that changed last.
+    select *
+    from {{ ref('stg_shopify__products') }}
+    qualify row_number() over (partition by variant_id order by updated_at desc, product_id desc) = 1
 
 ),
 
