@@ -43,8 +43,10 @@ def text(cells: pa.Array) -> Converted:
     return _by_distinct(cells, pc.invert(pc.match_substring_regex(cells, _ODD_TEXT)), values.plain_text)
 
 
-def number(cells: pa.Array, mark: values.Mark) -> Converted:
-    """Plain decimal numbers; what is none is left as it was found."""
+def number(cells: pa.Array, mark: values.Mark, decimal_places: int = 0) -> Converted:
+    """Plain decimal numbers, divided by that power of ten; what is none is left as it was found."""
+    if decimal_places:
+        return _by_distinct(cells, None, _known(partial(values.number, mark=mark, decimal_places=decimal_places)))
     plain = pc.match_substring_regex(cells, _PLAIN_NUMBER if mark == "." else _PLAIN_WHOLE)
     return _by_distinct(cells, plain, _known(partial(values.number, mark=mark)))
 

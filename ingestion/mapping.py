@@ -30,7 +30,8 @@ Test = Literal["equals", "one_of", "starts_with", "is_empty", "is_filled", "is_n
 _KEYS = frozenset(
     names("files format encoding delimiter skip_lines drop_rows rows timezone currency decimal part_of entities")
 )
-_COLUMN_KEYS = set(names("from aliases first_filled and value pattern formats optional"))
+_COLUMN_KEYS = set(names("from aliases first_filled and value pattern formats divide_by optional"))
+_POWERS_OF_TEN = tuple(10**places for places in range(1, 10))
 _TESTS: tuple[Test, ...] = get_args(Test)
 _TEXT_TESTS = {"equals", "one_of", "starts_with"}
 
@@ -40,7 +41,8 @@ class ColumnRule:
     """Where a canonical column comes from: the first of `headers` that the file has, or the constant `value`.
 
     With `first_filled` the headers are columns side by side, and a row takes the first that is filled. `joined` names
-    the column whose cells follow behind a blank, `pattern` the part of the cell that is meant.
+    the column whose cells follow behind a blank, `pattern` the part of the cell that is meant. A number is moved by
+    `decimal_places` to the right of its point: cents, or the millionths that ad platforms count cost in.
     """
 
     headers: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class ColumnRule:
     joined: str | None = None
     pattern: re.Pattern[str] | None = None
     value: str | None = None
+    decimal_places: int = 0
 
 
 @dataclass(frozen=True)
@@ -294,7 +297,15 @@ class _Reader(YamlFile):
             first_filled=sources == ["first_filled"],
             joined=self.text((*key, "and"), value["and"]) if "and" in value else None,
             pattern=self._pattern((*key, "pattern"), value["pattern"]) if "pattern" in value else None,
+            decimal_places=self._decimal_places(key, value["divide_by"]) if "divide_by" in value else 0,
         )
+
+    def _decimal_places(self, key: tuple[str, ...], value: Any) -> int:
+        if len(key) < 3 or ENTITIES[key[1]].columns[key[2]] != "number":
+            self.refuse((*key, "divide_by"), "the column holds no number.")
+        if isinstance(value, bool) or value not in _POWERS_OF_TEN:
+            self.refuse((*key, "divide_by"), f"{value!r} is none of 10, 100, 1000 … 1000000000.")
+        return _POWERS_OF_TEN.index(value) + 1
 
     def _formats(self, key: tuple[str, ...], value: Any) -> tuple[str, ...]:
         formats = self.texts(key, value)

@@ -114,7 +114,7 @@ def find_encoding(path: Path, name: str, stated: str | None) -> Encoding:
     if stated:
         return _tried(path, name, ["utf-16-le" if stated == "utf-16" else stated.replace("utf-8-sig", "utf-8")], 0)
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    if head and max(even, odd) > len(head) // 5:
+    if max(even, odd) > max(len(head) // 5, 4 * min(even, odd)):
         return _tried(path, name, ["utf-16-le" if odd > even else "utf-16-be"], 0)
     return _tried(path, name, ["utf-8", "gb18030"], 0)
 

@@ -168,7 +168,8 @@ class Translation:
         if cells is None:
             return None
         if kind == "number":
-            converted = columns.number(cells, self.marks.get(rule.headers) or self.mapping.decimal or ".")
+            mark = self.marks.get(rule.headers) or self.mapping.decimal or "."
+            converted = columns.number(cells, mark, rule.decimal_places)
         elif kind == "date":
             converted = columns.date(cells, rule.formats)
         elif kind == "time":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Literal
 
 from ingestion.source import names
@@ -21,11 +22,11 @@ _SPREADSHEET_TEXT = re.compile(r'^="(.*)"$', re.DOTALL)
 _CURRENCY = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥￥₩₹₽฿₫₺₴₱元円])\s*|\s*(?:[A-Z]{3}|[$€£¥￥₩₹₽฿₫₺₴₱元円])$")
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009\u3000'’")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_POINT_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?$|^\.\d+$")
-_COMMA_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$|^,\d+$")
+_POINT_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?$|^\.\d+$", re.ASCII)
+_COMMA_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$|^,\d+$", re.ASCII)
 # Shapes that only one of the two decimal marks explains.
-_ONLY_POINT = re.compile(r"^[\d,]*\.(?:\d{1,2}|\d{4,})$|,\d{3}\.|,.*,")
-_ONLY_COMMA = re.compile(r"^[\d.]*,(?:\d{1,2}|\d{4,})$|\.\d{3},|\..*\.")
+_ONLY_POINT = re.compile(r"^[\d,]*\.(?:\d{1,2}|\d{4,})$|,\d{3}\.|,.*,", re.ASCII)
+_ONLY_COMMA = re.compile(r"^[\d.]*,(?:\d{1,2}|\d{4,})$|\.\d{3},|\..*\.", re.ASCII)
 
 # Layouts that can be read in one way only: the year leads, or the month has a name, or points say day.month.year.
 _MONTHS = names("jan feb mar apr may jun jul aug sep oct nov dec")
@@ -59,9 +60,9 @@ def is_missing(text: str) -> bool:
 
 
 def plain_text(text: str) -> str | None:
-    """A cell of text, None where it is blank or the `--` that ad platforms print for nothing."""
+    """A cell of text, None where it is blank or one of the dashes that platforms print for nothing."""
     cell = bare(text)
-    return None if cell in {"", "--"} else cell
+    return None if cell in {"", "-", "--"} else cell
 
 
 def _digits(text: str) -> tuple[str, str]:
@@ -92,14 +93,20 @@ def decimal_mark(cells: Iterable[str]) -> Mark | None:
     return "." if points > commas else ","
 
 
-def number(text: str, mark: Mark) -> str:
-    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found."""
+def number(text: str, mark: Mark, decimal_places: int = 0) -> str:
+    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found.
+
+    With `decimal_places` the point moves that far to the left: 24570000 by 6 is 24.570000.
+    """
     sign, digits = _digits(text)
     pattern, thousands = (_POINT_NUMBER, ",") if mark == "." else (_COMMA_NUMBER, ".")
     if not pattern.match(digits):
         return text
     plain = digits.replace(thousands, "").replace(",", ".")
-    return sign + (f"0{plain}" if plain.startswith(".") else plain)
+    plain = f"0{plain}" if plain.startswith(".") else plain
+    if decimal_places:
+        plain = format(Decimal(plain).scaleb(-decimal_places), "f")
+    return sign + plain
 
 
 def date(text: str, formats: Sequence[str]) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from http.server import ThreadingHTTPServer
 from urllib.parse import urlencode
 
-from ingestion.demo.http_server import Reply, Request, Throttle, json_server
+from ingestion.demo.http_server import Handler, Reply, Request, Throttle
 from ingestion.demo.systems import Systems, json_text
 
 _NEWEST_START = 60  # seconds a start_time has to lie in the past
@@ -33,8 +32,8 @@ class _Refused(Exception):
         self.reply = Reply(status, {"error": error, "description": description})
 
 
-def desk_server(systems: Systems, email: str, api_token: str, now: int) -> ThreadingHTTPServer:
-    """A server, not started yet; ``now`` is the simulated instant in seconds since 1970."""
+def desk_handler(systems: Systems, email: str, api_token: str, now: int) -> Handler:
+    """What answers requests; ``now`` is the simulated instant in seconds since 1970."""
     throttle = Throttle(2, 30)
     wanted = "Basic " + base64.b64encode(f"{email}/token:{api_token}".encode()).decode()
 
@@ -53,7 +52,7 @@ def desk_server(systems: Systems, email: str, api_token: str, now: int) -> Threa
         except _Refused as refusal:
             return refusal.reply
 
-    return json_server(handle)
+    return handle
 
 
 def _route(systems: Systems, request: Request, now: int) -> Reply:

@@ -12,11 +12,10 @@ import json
 import threading
 import time
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
-from ingestion.demo.http_server import Reply, Request, Throttle, json_server, page_text
+from ingestion.demo.http_server import Handler, Reply, Request, Throttle, page_text
 from ingestion.demo.shop_stock import transaction_documents
 from ingestion.demo.systems import Systems, json_text
 
@@ -47,8 +46,8 @@ class _Bucket:
             return min(BUCKET, int(self._filled))
 
 
-def shop_server(systems: Systems, access_token: str) -> ThreadingHTTPServer:
-    """A server, not started yet."""
+def shop_handler(systems: Systems, access_token: str) -> Handler:
+    """What answers requests."""
     throttle, bucket = Throttle(3, BUCKET), _Bucket()
 
     def handle(request: Request) -> Reply:
@@ -71,7 +70,7 @@ def shop_server(systems: Systems, access_token: str) -> ThreadingHTTPServer:
             reply = Reply(400, {"errors": str(error)})
         return Reply(reply.status, reply.body, headers | reply.headers)
 
-    return json_server(handle)
+    return handle
 
 
 def _route(systems: Systems, request: Request) -> Reply:

@@ -118,6 +118,11 @@ class Systems:
             db.executemany("insert or replace into tallies values (?, ?, ?, ?, ?)", tallies)
             db.execute("insert or replace into meta values ('night', ?)", (str(night),))
 
+    def touch(self, kind: str, number: int, updated: int, body: str) -> None:
+        """Replace one document, which was saved again at an instant."""
+        with closing(self._connect()) as db, db:
+            db.execute(f"update {kind} set updated = ?, body = ? where id = ?", (updated, body, number))
+
     def query(self, sql: str, values: Iterable[object] = ()) -> list[Row]:
         """The rows of a query, read on a connection of its own."""
         with closing(self._connect()) as db:

@@ -7,7 +7,7 @@ Fields are kept as Shopify names them; nothing is interpreted here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from dlt.sources import DltResource, DltSource
 from ingestion import json_rows
 from ingestion import shopify_tables as tables
 from ingestion.arrow_text import parse_time, text_table, utc_text
-from ingestion.http_api import Api, Page, Refused
+from ingestion.http_api import Api, Page, Refused, walk
 from ingestion.source import (
     LOOK_BACK,
     BadDelivery,
@@ -109,13 +109,13 @@ class _Pull:
     ) -> Iterator[list[dict[str, str | None]]]:
         """The pages of a list; a next page is asked for with nothing but its own address."""
         asked = {"limit": str(_PAGE_SIZE), **parameters, **({since_name: since} if since else {})}
-        page = self.api.get(f"/admin/api/{_VERSION}/{table.name}.json", asked)
-        while True:
+        for page in walk(lambda: self.api.get(f"/admin/api/{_VERSION}/{table.name}.json", asked), self.following):
             if rows := self.rows(page, table):
                 yield rows
-            if not page.next_url:
-                return
-            page = self.api.get(page.next_url)
+
+    def following(self, page: Page) -> tuple[str, Callable[[], Page]] | None:
+        target = page.next_url
+        return (target, lambda: self.api.get(target)) if target else None
 
     def changed(self, table: RawTable, parameters: Mapping[str, str]) -> Iterator[list[dict[str, str | None]]]:
         return self.pages(table, parameters, self.since.get(table.name), "updated_at_min")

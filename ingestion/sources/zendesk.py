@@ -7,7 +7,7 @@ Fields are kept as Zendesk names them; nothing is interpreted here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,7 +19,7 @@ from dlt.sources import DltResource, DltSource
 from ingestion import json_rows
 from ingestion import zendesk_tables as tables
 from ingestion.arrow_text import parse_time, text_table, utc_text
-from ingestion.http_api import Api, Refused
+from ingestion.http_api import Api, Refused, walk
 from ingestion.source import LOOK_BACK, BadDelivery, Delivery, RawTable, Request, Source, text_schema
 
 _EXPORT_PAGE_SIZE = 1000
@@ -69,13 +69,24 @@ def _export(api: Api, name: str, start: int, include: str | None = None) -> Iter
     """The documents of a cursor-based incremental export."""
     path = f"/api/v2/incremental/{name}/cursor.json"
     options = {"per_page": str(_EXPORT_PAGE_SIZE), **({"include": include} if include else {})}
-    document = _document(api, api.get(path, {"start_time": str(start), **options}).text)
-    while True:
-        yield document
+
+    def following(document: dict[str, str]) -> tuple[str, Callable[[], dict[str, str]]] | None:
         cursor = json_rows.scalar(document.get("after_cursor", "null"))
         if document.get("end_of_stream") != "false" or not cursor:
-            return
-        document = _document(api, api.get(path, {"cursor": cursor, **options}).text)
+            return None
+        return f"{path}?{cursor}", lambda: _document(api, api.get(path, {"cursor": cursor, **options}).text)
+
+    return walk(lambda: _document(api, api.get(path, {"start_time": str(start), **options}).text), following)
+
+
+def _listed(api: Api, target: str) -> Iterator[dict[str, str]]:
+    """The documents of a list whose pages name their next one."""
+
+    def following(document: dict[str, str]) -> tuple[str, Callable[[], dict[str, str]]] | None:
+        address = _next_page(document)
+        return (address, lambda: _document(api, api.get(address).text)) if address else None
+
+    return walk(lambda: _document(api, api.get(target).text), following)
 
 
 def _tickets(api: Api, start: int) -> Iterator[pa.Table]:
@@ -109,12 +120,9 @@ def _users(api: Api, start: int) -> Iterator[pa.Table]:
 
 def _ratings(api: Api, start: int) -> Iterator[pa.Table]:
     options = {"start_time": str(start), "page[size]": str(_LIST_PAGE_SIZE)}
-    target: str | None = f"/api/v2/satisfaction_ratings.json?{urlencode(options)}"
-    while target:
-        document = _document(api, api.get(target).text)
+    for document in _listed(api, f"/api/v2/satisfaction_ratings.json?{urlencode(options)}"):
         if ratings := _rows(document, tables.RATINGS, "satisfaction_ratings"):
             yield text_table(tables.RATINGS, ratings)
-        target = _next_page(document)
 
 
 def _time_export(api: Api, table: RawTable, path: str, start: int, latest: int, counted: bool) -> Iterator[pa.Table]:
@@ -148,12 +156,9 @@ def _start_time(address: str) -> int | None:
 
 def _deleted_tickets(api: Api) -> Iterator[pa.Table]:
     """Tickets in the bin, which Zendesk empties after 30 days."""
-    target: str | None = f"/api/v2/deleted_tickets.json?{urlencode({'page[size]': str(_LIST_PAGE_SIZE)})}"
-    while target:
-        document = _document(api, api.get(target).text)
+    for document in _listed(api, f"/api/v2/deleted_tickets.json?{urlencode({'page[size]': str(_LIST_PAGE_SIZE)})}"):
         if deleted := _rows(document, tables.DELETED_TICKETS, "deleted_tickets"):
             yield text_table(tables.DELETED_TICKETS, deleted)
-        target = _next_page(document)
 
 
 def _optional(table: RawTable, pages: Iterator[pa.Table], notes: dict[str, str]) -> Iterator[pa.Table]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.recompute import Books
+from tests.integration.recompute import Books, documents, instant
 from tests.integration.recompute_contacts import (
     Event,
     ad_days,
@@ -63,9 +63,7 @@ def test_a_session_is_credited_once_at_its_first_page(touchpoints, events):
     assert {row["touchpoint_type"] for row in eligible if row["source_system"] != "events"} == {"call_in"}
 
 
-def test_every_other_touchpoint_is_an_order_a_refund_a_ticket_or_a_call(
-    company: Home, touchpoints, books: Books, customer_of
-):  # noqa: F811
+def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books: Books, customer_of):  # noqa: F811
     ours: Counter[tuple[Any, ...]] = Counter()
     for order in books.orders.values():
         ours["order", order.key[0], order.key[1], order.ordered_at, customer_of.get(order.record)] += 1
@@ -80,6 +78,11 @@ def test_every_other_touchpoint_is_an_order_a_refund_a_ticket_or_a_call(
     for call, told in calls(company.path).items():
         kind = "call_in" if told["is_inbound"] else "call_out"
         ours[kind, "zendesk", call, told["called_at"], customer_of[told["requester"]]] += 1
+    for checkout in documents(company.path, "checkouts"):
+        if checkout["completed_at"] is None:
+            record = f"shopify/customer/{checkout['customer']['id']}" if checkout["customer"] else None
+            left_at = instant(checkout["created_at"])
+            ours["checkout_abandoned", "shopify", str(checkout["id"]), left_at, customer_of.get(record)] += 1
     published = Counter(
         (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
         for row in touchpoints

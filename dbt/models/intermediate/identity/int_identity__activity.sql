@@ -25,6 +25,12 @@ calls as (
 
 ),
 
+checkouts as (
+
+    select * from {{ ref('stg_shopify__checkouts') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_events__events') }}
@@ -110,6 +116,12 @@ activities as (
         called_at
     from calls
     where requester_id is not null
+    union all
+    select
+        'shopify/customer/' || customer_id_shopify as record_key,
+        created_at
+    from checkouts
+    where customer_id_shopify is not null
 
 ),
 

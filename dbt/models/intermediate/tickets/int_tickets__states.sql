@@ -150,7 +150,7 @@ zendesk as (
 
 ),
 
--- A call without a ticket is answered and done with in one touch, or it is not.
+-- A call without a ticket is done with in one touch when one agent completed it.
 called as (
 
     select
@@ -167,7 +167,7 @@ called as (
         cast(null as integer) as replies,
         0 as reopens,
         cast(null as decimal(9, 3)) as csat_score,
-        coalesce(calls.is_completed, false) as is_one_touch,
+        coalesce(calls.is_completed and calls.agents_count <= 1, false) as is_one_touch,
         true as is_call,
         calls.called_at as created_at,
         case when calls.is_inbound then calls.answered_at end as first_replied_at,
@@ -231,8 +231,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization', 'replies',
-                        'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
+        {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization',
+                        'replies', 'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
                         'solved_at']) }} as _fingerprint
     from unioned
 

@@ -56,6 +56,13 @@ calls as (
 
 ),
 
+checkouts as (
+
+    select * from {{ ref('stg_shopify__checkouts') }}
+    where completed_at is null
+
+),
+
 members as (
 
     select * from {{ ref('int_identity__members') }}
@@ -320,6 +327,21 @@ phone_calls as (
 
 ),
 
+left_checkouts as (
+
+    select
+        'checkout-' || checkouts.checkout_id as touchpoint_id,
+        members.customer_id,
+        'checkout_abandoned' as touchpoint_type,
+        'online_store' as channel,
+        'shopify' as source_system,
+        checkouts.checkout_id as source_record_id,
+        checkouts.created_at as occurred_at
+    from checkouts
+    left join members on members.record_key = 'shopify/customer/' || checkouts.customer_id_shopify
+
+),
+
 unioned as (
 
     select * from web
@@ -335,6 +357,8 @@ unioned as (
     select * from mapped_touchpoints
     union all by name
     select * from message_touchpoints
+    union all by name
+    select * from left_checkouts
 
 ),
 
