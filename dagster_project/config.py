@@ -102,6 +102,11 @@ class House:
         return self.home / "mappings"
 
     @property
+    def mapping_dirs(self) -> tuple[Path, ...]:
+        """Folders whose mappings replace shipped ones, the later the earlier: the demo company's, then the home's."""
+        return self.demo_home / "mappings", self.mappings
+
+    @property
     def lake(self) -> Path:
         """Raw Parquet, the ledger and the decisions."""
         return self.home / "lake"

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from identity.anchors import published_ids
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
@@ -26,6 +27,7 @@ __all__ = [
     "explain_records",
     "graph_table",
     "normalise_values",
+    "published_ids",
     "read_rule_file",
     "resolve",
 ]
@@ -39,6 +41,7 @@ _MODULE_OF = {
     "explain_records": "explain",
     "graph_table": "explain",
     "normalise_values": "normalise",
+    "published_ids": "anchors",
     "read_rule_file": "rules",
     "resolve": "resolution",
 }

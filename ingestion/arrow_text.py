@@ -6,7 +6,7 @@ No source's knowledge and no file formats here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from ingestion.source import RawTable
 
 TEXT = pa.string()
+_WALL_CLOCK = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?)?$"
 
 _WALL_CLOCK = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 
@@ -40,6 +41,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
     if unknown:
         raise ValueError(f"{table.name}: columns {sorted(unknown)} are not declared; they belong in _extra")
     given = set(data.column_names)
+    nothing = pa.nulls(data.num_rows, TEXT)
     columns: list[pa.ChunkedArray | pa.Array] = []
     for field in schema:
         if field.name in given:
@@ -49,7 +51,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
         elif field.name == "_row_number":
             columns.append(pa.array(range(first_row, first_row + data.num_rows), pa.int64()))
         else:
-            columns.append(pa.nulls(data.num_rows, field.type))
+            columns.append(nothing)
     return pa.table(columns, schema=schema)
 
 
@@ -145,19 +147,24 @@ def _in_utc(text: str, zone: ZoneInfo) -> str:
 def time_range(column: pa.ChunkedArray) -> tuple[datetime, datetime] | None:
     """Earliest and latest readable time in a text column.
 
-    Text order is time order among values that end in Z, which is what most systems send, so only the two ends of that
-    group are parsed; other values are parsed one by one, each distinct one once.
+    Text order is time order among values that end in Z, and among wall clocks and days without a zone, which is what
+    most systems send, so only the two ends of those groups are parsed; other values are parsed one by one, each
+    distinct one once.
     """
     ends: list[datetime] = []
-    in_utc = pc.ends_with(column, "Z")
-    zulu = column.filter(in_utc)
-    others: Iterable[str] = pc.unique(column.filter(pc.invert(in_utc))).to_pylist()
-    if len(zulu):
-        bounds = pc.min_max(zulu).as_py()
+    others: list[str] = []
+    in_utc = pc.fill_null(pc.ends_with(column, "Z"), False)
+    rest = column.filter(pc.invert(in_utc))
+    zoneless = pc.fill_null(pc.match_substring_regex(rest, _WALL_CLOCK), False)
+    for group in (column.filter(in_utc), rest.filter(zoneless)):
+        if not len(group):
+            continue
+        bounds = pc.min_max(group).as_py()
         parsed = [parse_time(bounds["min"]), parse_time(bounds["max"])]
         if None in parsed:
-            others = [*others, *pc.unique(zulu).to_pylist()]
+            others += pc.unique(group).to_pylist()
         else:
             ends += [moment for moment in parsed if moment is not None]
-    ends += [moment for text in others if text and (moment := parse_time(text)) is not None]
+    others += [text for text in pc.unique(rest.filter(pc.invert(zoneless))).to_pylist() if text]
+    ends += [moment for text in others if (moment := parse_time(text)) is not None]
     return (min(ends), max(ends)) if ends else None

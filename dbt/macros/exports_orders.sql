@@ -20,18 +20,14 @@
 
 {# Typed columns of one row of raw orders or lines; every raw column is there as `<column>_text`, trimmed. #}
 {% macro typed_order_columns() -%}
-    {%- for column in order_texts() + buyer_texts() %}
-    {%- if column == 'currency' %}
-    upper(texts.currency_text) as currency,
-    {%- else %}
-    texts.{{ column }}_text as {{ column }},
-    {%- endif %}
-    {%- endfor %}
-    lower(texts.status_text) as status_word,
-    {{ to_instant('texts.ordered_at_text', 'texts.timezone_text') }} as ordered_at,
-    {{ business_date('texts.ordered_at_text', 'texts.timezone_text') }} as order_date,
-    {{ to_instant('texts.paid_at_text', 'texts.timezone_text') }} as paid_at,
-    {{ to_date('texts.birth_date_text') }} as birth_date
+        {% for column in order_texts() + buyer_texts() -%}
+        {{ 'upper(texts.currency_text)' if column == 'currency' else 'texts.' ~ column ~ '_text' }} as {{ column }},
+        {% endfor -%}
+        lower(texts.status_text) as status_word,
+        {{ to_instant('texts.ordered_at_text', 'texts.timezone_text') }} as ordered_at,
+        {{ business_date('texts.ordered_at_text', 'texts.timezone_text') }} as order_date,
+        {{ to_instant('texts.paid_at_text', 'texts.timezone_text') }} as paid_at,
+        {{ to_date('texts.birth_date_text') }} as birth_date
 {%- endmacro %}
 
 {# The first rule about the order that a row of raw orders or lines breaks; a missing time is another rule's to name. #}
@@ -71,22 +67,30 @@
 
 {# What kind of record a row's buyer is: a customer by the system's own key, somebody with an address, a bare name, or NULL. #}
 {% macro buyer_record_type(alias, has_names=true) -%}
-    case
-        when {{ alias }}.customer_key is not null then 'customer'
-        when
-            coalesce({{ alias }}.phone, {{ alias }}.email, {{ alias }}.member_no, {{ alias }}.union_id, {{ alias }}.open_id)
-            is not null
-            then 'guest_order'
-        {%- if has_names %}
-        when
-            {{ alias }}.full_name is not null
-            or ({{ alias }}.given_name is not null and {{ alias }}.family_name is not null)
-            then 'name_only'
-        {%- endif %}
-    end
+        case
+            when {{ alias }}.customer_key is not null then 'customer'
+            when
+                coalesce(
+                    {{ alias }}.phone, {{ alias }}.email, {{ alias }}.member_no, {{ alias }}.union_id, {{ alias }}.open_id
+                ) is not null
+                then 'guest_order'
+            {%- if has_names %}
+            when
+                {{ alias }}.full_name is not null
+                or ({{ alias }}.given_name is not null and {{ alias }}.family_name is not null)
+                then 'name_only'
+            {%- endif %}
+        end
 {%- endmacro %}
 
 {# The id of the buyer's record where only a refund names them; no order has it. #}
 {% macro refund_record_id(alias) -%}
     coalesce({{ alias }}.customer_key, 'refund-' || {{ alias }}.source_refund_id)
+{%- endmacro %}
+
+{# Whether a way of paying means that the goods are paid when they arrive, in the words that shops use. #}
+{% macro is_cash_on_delivery(payment_method) -%}
+    regexp_matches(
+        lower(coalesce({{ payment_method }}, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款'
+    )
 {%- endmacro %}

@@ -5,6 +5,7 @@
   is_raw: false for a quarantine of parts (refunds of an order) or of wholes (an order and its lines), whose raw rows are
       counted in other tables.
   is_staged: false for a raw table whose rows all go to quarantine.
+  names_people: true where a key may be made of a person's address or name, so that ops.quarantine shows its keyed hash.
   version_key: the column that one raw row is told by, where staging makes several rows of it.
 #}
 {% macro staged_tables() %}
@@ -38,6 +39,11 @@
         {'area': 'exports', 'entity': 'orders'},
         {'area': 'exports', 'entity': 'order_lines'},
         {'area': 'exports', 'entity': 'refunds'},
+        {'area': 'exports', 'entity': 'held_orders', 'is_raw': false},
+        {'area': 'exports', 'entity': 'customers', 'names_people': true},
+        {'area': 'exports', 'entity': 'touchpoints', 'names_people': true},
+        {'area': 'exports', 'entity': 'messages', 'names_people': true},
+        {'area': 'exports', 'entity': 'tickets', 'names_people': true},
         {'area': 'exports', 'entity': 'broken_lines', 'is_staged': false},
     ]) %}
 {% endmacro %}

@@ -23,9 +23,8 @@ def checkouts_on(shop: WebShop, day: int, registrations: dict[int, list[Registra
     """The checkouts left on a day. One of four was completed within hours, and is closed when it is first seen."""
     persons, seed = shop.population.size, shop.population.seed
     people = shop.population.grow(day)
-    number = -(-count_on(persons, seed, day, "orders") // _AN_ORDER)
-    rng = generator(seed, day, "checkouts")
-    buyers = shop.crowd.pick(people, day, rng, number)
+    orders, rng = count_on(persons, seed, day, "orders"), generator(seed, day, "checkouts")
+    buyers = shop.crowd.pick(people, day, rng, min(orders, int(rng.poisson(orders / _AN_ORDER))))
     first = count_before(persons, seed, day, "orders")
     made = []
     for at, (die, person) in enumerate(zip(dice(seed, day, "checkout", len(buyers)), buyers, strict=True)):

@@ -20,7 +20,7 @@ from ingestion.demo.clock import as_of
 from ingestion.demo.desk_server import desk_handler
 from ingestion.demo.faults import DESK, SHOP, Face, Faults, check_faults, faults_of
 from ingestion.demo.http_server import Handler, json_server, serving, silent_port
-from ingestion.demo.nights import Simulation
+from ingestion.demo.nights import LANDING_FOLDERS, Simulation
 from ingestion.demo.noise import NoiseRates
 from ingestion.demo.population import Population
 from ingestion.demo.shop_server import shop_handler
@@ -29,6 +29,8 @@ from ingestion.demo.truth import truth_night, write_atomically, write_truth
 
 ACCESS_TOKEN = "shpat_demo_0f2c1a"
 DESK_EMAIL, DESK_TOKEN = "robot@omni.example", "demo-token-7b31"
+# What the café's till does not write into its exports, added to the mapping that is shipped for them.
+OWN_MAPPINGS = {"loyverse_receipts": "currency: CNY\ntimezone: Asia/Shanghai\n"}
 SOURCES = ("shopify", "zendesk", "pos")
 
 
@@ -36,7 +38,9 @@ class Company:
     """A retailer with known truth.
 
     ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer, ``faults`` what
-    the servers of shop and desk do to their clients (see ``faults``).
+    the servers of shop and desk do to their clients (see ``faults``). ``folders`` are the landing folders it fills, all
+    by default; what it leaves out is in no truth either. ``landing/`` and ``mappings/``, the company's own, are a
+    working set of inputs for another home, too.
     """
 
     def __init__(
@@ -47,11 +51,15 @@ class Company:
         down: Collection[str] = (),
         noise: NoiseRates | None = None,
         faults: Collection[str] = (),
+        folders: Collection[str] | None = None,
     ) -> None:
         check_faults(faults)
         unknown = sorted(set(down) - set(SOURCES))
         if unknown:
             raise ValueError(f"down names {', '.join(unknown)}; the demo company has {', '.join(SOURCES)}")
+        strange = sorted(set(folders or ()) - set(LANDING_FOLDERS))
+        if strange:
+            raise ValueError(f"folders names {', '.join(strange)}; the demo company fills {', '.join(LANDING_FOLDERS)}")
         if persons < 1:
             raise ValueError(f"persons is {persons}; the demo company needs at least one")
         self.home = Path(home)
@@ -62,16 +70,22 @@ class Company:
         self.home.mkdir(parents=True, exist_ok=True)
         self.landing.mkdir(exist_ok=True)
         self.persons, self.seed, self.noise = persons, seed, noise or NoiseRates()
+        self.folders = tuple(LANDING_FOLDERS if folders is None else sorted(folders))
         self.systems = Systems(self.home / "systems.sqlite")
         self.tills = TillDatabase(self.home / "pos.sqlite")
         self._check_founding()
         self._simulation: Simulation | None = None
+        self.mappings = self.home / "mappings"
+        for name, settings in OWN_MAPPINGS.items():
+            shipped = (Path(__file__).parents[1] / "mappings" / f"{name}.yml").read_text()
+            write_atomically(self.mappings / f"{name}.yml", f"{shipped}{settings}".encode(), self.home / "partial")
 
     def _check_founding(self) -> None:
         wanted = {
             "persons": str(self.persons),
             "seed": str(self.seed),
             "noise": json.dumps(dataclasses.asdict(self.noise), sort_keys=True),
+            "folders": ", ".join(sorted(self.folders)),
         }
         self.systems.found(wanted)
         kept = self.systems.meta()
@@ -101,11 +115,13 @@ class Company:
         for next_night in range(self.night + 1, night + 1):
             self._write(next_night)
         if night > 0 and truth_night(self.truth) != self.night:
-            write_truth(self.truth, self.home / "partial", self.systems, self.tills, self.persons, self.seed)
+            write_truth(
+                self.truth, self.home / "partial", self.systems, self.tills, self.persons, self.seed, self.folders
+            )
 
     def _write(self, night: int) -> None:
         if self._simulation is None:
-            self._simulation = Simulation(Population(self.persons, self.seed, self.noise))
+            self._simulation = Simulation(Population(self.persons, self.seed, self.noise), self.folders)
         tonight = self._simulation.night(night)
         self.tills.write_night(night, tonight.till_rows)
         for name, content in sorted(tonight.files.items()):

@@ -27,8 +27,8 @@ def calls_on(
     """The calls of a day that became no ticket, each with its legs."""
     persons, seed = desk.population.size, desk.population.seed
     people = desk.population.grow(day)
-    number = -(-count_on(persons, seed, day, "tickets") // _A_CALL)
-    callers = desk.crowd.pick(people, day, generator(seed, day, "calls"), number)
+    tickets, rng = count_on(persons, seed, day, "tickets"), generator(seed, day, "calls")
+    callers = desk.crowd.pick(people, day, rng, min(tickets, int(rng.poisson(tickets / _A_CALL))))
     first = count_before(persons, seed, day, "tickets")
     made = []
     for at, (die, person) in enumerate(zip(dice(seed, day, "call", len(callers)), callers, strict=True)):

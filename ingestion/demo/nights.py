@@ -8,26 +8,39 @@ truth).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ingestion.demo import desk, desk_calls, shop_listings, shop_stock, tills, webshop_documents
-from ingestion.demo.adverts import CAMPAIGNS, ad_files, fx_files
+from ingestion.demo.adverts import CAMPAIGNS, PLATFORMS, ad_files, fx_files
 from ingestion.demo.checkouts import checkouts_on
 from ingestion.demo.clock import DAY, FIRST_DAY, FOLLOW_UP_DAYS, day_start, night_instant
 from ingestion.demo.desk import Desk, Ticket
 from ingestion.demo.events import Web
+from ingestion.demo.exports import FOLDERS, Exports
+from ingestion.demo.messages import Messages
 from ingestion.demo.population import Population
 from ingestion.demo.registrations import Registration, registrations_of
 from ingestion.demo.systems import Document, Row
 from ingestion.demo.tills import Receipt, Tills, online_return
+from ingestion.demo.visits import Visits
 from ingestion.demo.webshop import WebOrder, WebShop
 
 _TICKET_DAYS = 30  # a ticket's document changes within this many days
 _ORDER_MEMORY = 10  # days a customer may still ask about an order
 _RECORD_TYPES = {"web": ("shopify", "customer"), "card": ("pos", "member"), "desk": ("zendesk", "requester")}
+
+
+LANDING_FOLDERS = (
+    *(platform.name for platform in PLATFORMS),
+    "fx_rates",
+    Web.folder,
+    *(folder.name for folder in FOLDERS),
+    Messages.folder,
+    Visits.folder,
+)
 
 
 @dataclass(slots=True)
@@ -45,10 +58,12 @@ class Night:
 class Simulation:
     """Draws nights; keeps the last days' draws, which later nights need again."""
 
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population, folders: Collection[str] | None = None) -> None:
         self.population = population
+        self.folders = frozenset(LANDING_FOLDERS if folders is None else folders)
         self.shop, self.tills, self.desk = WebShop(population), Tills(population), Desk(population)
-        self.web = Web(population)
+        self.web, self.exports = Web(population), Exports(population, self.folders)
+        self.logs = [log for log in (Messages(population), Visits(population)) if log.folder in self.folders]
         self.registrations: dict[int, list[Registration]] = {}
         self.orders: dict[int, list[WebOrder]] = {}
         self.receipts: dict[int, list[Receipt]] = {}
@@ -71,13 +86,15 @@ class Simulation:
         self._write_tickets(made, days if night == 1 else range(night - 1 - _TICKET_DAYS, night), after, until)
         self._write_products(made, night)
         self._write_checkouts_and_calls(made, days, after, until)
-        self._write_events(made, night)
+        if Web.folder in self.folders:
+            self._write_events(made, night)
+        self._write_exports(made, night)
         if night == 1:
             made.documents["locations"] = shop_stock.location_documents()
             made.documents["organizations"] = desk_calls.organization_documents()
             made.till_rows["stores"] = tills.store_rows(day_start(FIRST_DAY))
-        made.files.update(ad_files(self.population.size, self.population.seed, night))
-        made.files.update(fx_files(self.population.seed, night))
+        files = ad_files(self.population.size, self.population.seed, night) | fx_files(self.population.seed, night)
+        made.files.update({name: file for name, file in files.items() if name.partition("/")[0] in self.folders})
         self._forget(last_day)
         return made
 
@@ -211,6 +228,18 @@ class Simulation:
         made.files.update(files)
         made.records.extend(truth)
         made.tallies.append((f"events/{night}", "events", "events", "", number))
+
+    def _write_exports(self, made: Night, night: int) -> None:
+        dropped = self.exports.dropped(night)
+        made.files.update(dropped.files)
+        made.records.extend(dropped.records)
+        made.books.update(dropped.books)
+        made.tallies.extend(dropped.tallies)
+        for log in self.logs:
+            files, truth, number = log.dropped(night)
+            made.files.update(files)
+            made.records.extend(truth)
+            made.tallies.append((f"{log.folder}/{night}", log.folder, log.folder, "", number))
 
 
 def _newest(changes: list[int], until: int) -> int:

@@ -140,6 +140,8 @@ class _Pull:
             yield text_table(tables.LOCATIONS, rows)
 
     def inventory_levels(self) -> Iterator[pa.Table]:
+        if "locations" in self.notes:  # levels are asked for by location
+            raise Refused(self.notes["locations"], 403)
         for first in range(0, len(self.location_ids), _LOCATIONS_A_CALL):
             places = ",".join(self.location_ids[first : first + _LOCATIONS_A_CALL])
             for rows in self.changed(tables.INVENTORY_LEVELS, {"location_ids": places}):

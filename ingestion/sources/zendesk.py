@@ -128,25 +128,25 @@ def _ratings(api: Api, start: int) -> Iterator[pa.Table]:
 def _time_export(api: Api, table: RawTable, path: str, start: int, latest: int, counted: bool) -> Iterator[pa.Table]:
     """The pages of a time-based export, each of which begins at the time the one before it ended.
 
-    The last records of a page come again with the next; those are left out. A `counted` export ends with a page that is
-    not full, unless the page itself says whether it is the last. Every export ends where nothing new came, or where its
-    next page would begin within the last minute.
+    The last records of a page come again with the next; those are left out. A page holds all records of its last
+    second, so one that leads no further is followed by that of the next second. The end is where the export says so,
+    where a page of a `counted` export is not full, where nothing comes, or where the next page would begin within the
+    last minute.
     """
-    target, known = f"{path}?{urlencode({'start_time': start})}", set[str | None]()
-    while True:
-        document = _document(api, api.get(target).text)
+    known = set[str | None]()
+    while start <= latest:
+        document = _document(api, api.get(path, {"start_time": str(start)}).text)
         rows = _rows(document, table, table.name)
         fresh = [row for row in rows if row.get("id") not in known]
         if fresh:
             yield text_table(table, fresh)
         known = {row.get("id") for row in rows}
-        following = json_rows.scalar(document.get("next_page", "null"))
-        begins = _start_time(following or "")
         said = document.get("end_of_stream")
+        begins = _start_time(json_rows.scalar(document.get("next_page", "null")) or "")
         ended = said == "true" or (said is None and counted and len(rows) < _FULL_TIME_PAGE)
-        if ended or not fresh or following is None or begins is None or not start < begins <= latest:
+        if ended or not rows or begins is None:
             return
-        target, start = following, begins
+        start = max(begins, start + 1)
 
 
 def _start_time(address: str) -> int | None:

@@ -37,6 +37,35 @@ unlisted_locations as (
 
 ),
 
+mapped_invoices as (
+
+    select * from {{ ref('int_exports__invoices') }}
+
+),
+
+mapped_refunds as (
+
+    select * from {{ ref('stg_exports__refunds') }}
+
+),
+
+-- An export names its stores and says no more of them.
+mapped_stores as (
+
+    select
+        system,
+        store_id
+    from mapped_invoices
+    where store_id is not null
+    union
+    select
+        system,
+        store_id
+    from mapped_refunds
+    where store_id is not null
+
+),
+
 final as (
 
     select
@@ -51,26 +80,37 @@ final as (
     from pos_stores
     union all
     select
-        'shopify-' || location_id,
-        'shopify',
-        location_name,
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        location_name as store_name,
         city,
         country,
-        {{ reporting_timezone() }},
-        null,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
         is_active
     from locations
     union all
     select
-        'shopify-' || location_id,
-        'shopify',
+        'shopify-' || location_id as store_id,
+        'shopify' as source_system,
+        null as store_name,
+        null as city,
+        null as country,
+        {{ reporting_timezone() }} as timezone,
+        null as currency,
+        null as is_active
+    from unlisted_locations
+    union all
+    select
+        system || '-' || store_id,
+        system,
+        store_id,
         null,
         null,
         null,
-        {{ reporting_timezone() }},
         null,
         null
-    from unlisted_locations
+    from mapped_stores
 
 )
 

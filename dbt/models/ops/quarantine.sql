@@ -4,7 +4,14 @@ with waiting as (
     select
         '{{ table.area }}' as area,
         '{{ table.entity }}' as source_table,
+        {%- if table.names_people %}
+        case when {{ is_plain_key('key') }} then key end as key,
+        case when not {{ is_plain_key('key') }} then {{ personal_id('key', "'" ~ table.entity ~ "'", 'key') }} end
+            as personal_id,
+        {%- else %}
         key,
+        cast(null as varchar) as personal_id,
+        {%- endif %}
         rule,
         reason,
         load_id,
@@ -28,11 +35,15 @@ load_systems as (
     group by load_id
 ),
 
+published_ids as (
+    select * from {{ ref('int_identity__published_ids') }}
+),
+
 final as (
     select
         coalesce(load_systems.source_system, waiting.area) as source_system,
         waiting.source_table,
-        waiting.key,
+        coalesce(waiting.key, published_ids.published_id) as key,
         waiting.rule,
         waiting.reason,
         waiting.load_id,
@@ -42,6 +53,7 @@ final as (
         waiting.last_seen_at
     from waiting
     left join load_systems on waiting.load_id = load_systems.load_id
+    left join published_ids on waiting.personal_id = published_ids.id
 )
 
 select * from final

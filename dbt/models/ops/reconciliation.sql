@@ -36,6 +36,12 @@ pos_stores as (
 
 ),
 
+export_bookings as (
+
+    select * from {{ ref('int_exports__bookings') }}
+
+),
+
 orders as (
 
     select * from {{ ref('orders') }}
@@ -95,6 +101,13 @@ source_bookings as (
         case receipts.kind when 'return' then -receipts.total_amount else receipts.total_amount end as amount
     from pos_receipts as receipts
     left join pos_stores as stores on receipts.store_id = stores.store_id
+    union all
+    select
+        source_system,
+        currency,
+        business_date,
+        amount
+    from export_bookings
 
 ),
 

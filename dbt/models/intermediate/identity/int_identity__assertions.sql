@@ -35,6 +35,7 @@ stated as (
         version_at as first_at,
         last_version_at as last_at
     from contacts
+    where contact_type in ('phone', 'email')
     union all
     select
         record_key,
@@ -107,6 +108,41 @@ kept as (
 
 ),
 
+-- An alias says that what was known by another id so far is this user, or the device of this event.
+aliases as (
+
+    select
+        case
+            when user_id is not null then 'events/user/' || user_id
+            else 'events/device/' || device_id
+        end as record_key,
+        previous_id,
+        user_id is not null as is_user,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
+    from events
+    where event_type = 'alias' and previous_id is not null
+    group by record_key, previous_id, is_user
+
+),
+
+listed_clicks as (
+
+    select distinct contact_value as click_id
+    from contacts
+    where contact_type = 'click_id'
+
+),
+
+named_contacts as (
+
+    select
+        *,
+        source_system || '/' || record_type || '/' || source_record_id as record_key
+    from contacts
+
+),
+
 issued as (
 
     select
@@ -157,6 +193,46 @@ issued as (
     from events
     where user_id is not null and device_id is not null
     group by user_id, device_id
+    union all
+    select
+        record_key,
+        'device' as type,
+        previous_id,
+        first_at,
+        last_at
+    from aliases
+    union all
+    -- The other id may have been a user's, as at a system that numbers its guests before they sign up.
+    select
+        aliases.record_key,
+        'login' as type,
+        aliases.previous_id,
+        aliases.first_at,
+        aliases.last_at
+    from aliases
+    inner join records on records.record_key = 'events/user/' || aliases.previous_id
+    where aliases.is_user
+    union all
+    -- Clicks on advertisements that another system lists too join its rows to the device that arrived with them.
+    select
+        'events/device/' || device_id as record_key,
+        'click_id' as type,
+        click_id,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
+    from events
+    where device_id is not null and click_id in (select listed_clicks.click_id from listed_clicks)
+    group by device_id, click_id
+    union all
+    select
+        records.record_key,
+        contacts.contact_type as type,
+        contacts.contact_value,
+        contacts.version_at,
+        contacts.last_version_at
+    from named_contacts as contacts
+    inner join records on contacts.record_key = records.record_key
+    where contacts.contact_type in ('member_no', 'union_id', 'openid', 'device', 'click_id')
 
 ),
 

@@ -49,6 +49,24 @@ events as (
 
 ),
 
+mapped_customers as (
+
+    select * from {{ ref('stg_exports__customers') }}
+
+),
+
+mapped_tickets as (
+
+    select * from {{ ref('stg_exports__tickets') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('stg_identity_contacts') }}
+
+),
+
 countries as (
 
     select * from {{ ref('countries') }}
@@ -276,6 +294,73 @@ event_devices as (
 
 ),
 
+-- Whoever the rows of mapped exports name, what identified them, and since when they are known.
+mapped_named as (
+
+    select
+        source_system,
+        record_type,
+        source_record_id,
+        arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'email') as email,
+        arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'phone') as phone,
+        min(first_delivered_at) filter (where contact_type = 'record') as created_at
+    from contacts
+    group by source_system, record_type, source_record_id
+    having bool_or(contact_type = 'record')
+
+),
+
+mapped_ticket_names as (
+
+    select
+        system as source_system,
+        record_type,
+        source_record_id,
+        arg_max(full_name, (created_at, ticket_id)) as full_name
+    from mapped_tickets
+    where full_name is not null and record_type is not null
+    group by system, record_type, source_record_id
+
+),
+
+mapped_records as (
+
+    select
+        named.source_system,
+        named.record_type,
+        named.source_record_id,
+        coalesce(customers.full_name, ticket_names.full_name) as full_name,
+        customers.given_name,
+        customers.family_name,
+        customers.birth_date,
+        customers.gender,
+        customers.street,
+        customers.city,
+        customers.province,
+        customers.postcode,
+        customers.country,
+        case when customers.customer_key is null then named.email else customers.email end as email,
+        case when customers.customer_key is null then named.phone else customers.phone end as phone,
+        named.record_type in ('device', 'click') as is_anonymous,
+        customers.consent_email,
+        customers.consent_sms,
+        not {{ is_plain_id('named.source_record_id') }} as has_personal_id,
+        coalesce(customers.created_at, named.created_at) as created_at,
+        coalesce(customers.updated_at, customers.created_at, named.created_at) as updated_at
+    from mapped_named as named
+    left join mapped_customers as customers
+        on
+            named.record_type = customers.record_type
+            and named.source_system = customers.system
+            and named.source_record_id = customers.customer_key
+    left join mapped_ticket_names as ticket_names
+        on
+            named.record_type = ticket_names.record_type
+            and named.source_system = ticket_names.source_system
+            and named.source_record_id = ticket_names.source_record_id
+
+),
+
 unioned as (
 
     select * from shopify_customer_records
@@ -293,6 +378,8 @@ unioned as (
     select * from event_users
     union all by name
     select * from event_devices
+    union all by name
+    select * from mapped_records
 
 ),
 
@@ -332,6 +419,7 @@ final as (
         keyed.email,
         keyed.phone,
         coalesce(keyed.is_anonymous, false) as is_anonymous,
+        coalesce(keyed.has_personal_id, false) as has_personal_id,
         keyed.consent_email,
         keyed.consent_sms,
         keyed.birth_date,

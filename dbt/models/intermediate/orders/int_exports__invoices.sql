@@ -59,9 +59,9 @@ joined as (
 named as (
 
     select
-        *,
+        joined.*,
         {{ buyer_record_type('joined') }} as record_type,
-        coalesce(customer_key, source_order_id) as source_record_id
+        coalesce(joined.customer_key, joined.source_order_id) as source_record_id
     from joined
 
 ),
@@ -71,7 +71,7 @@ final as (
     select
         system || '-' || source_order_id as order_id,
         *,
-        case when record_type is not null then system || '/' || record_type || '/' || source_record_id end as record_key,
+        system || '/' || record_type || '/' || source_record_id as record_key,
         -- A bare date is the business date itself, whatever the zone.
         case
             when order_date = {{ local_date('ordered_at', "coalesce(timezone, " ~ reporting_timezone() ~ ")") }}

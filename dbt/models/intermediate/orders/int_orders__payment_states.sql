@@ -61,8 +61,8 @@ told as (
 
 ),
 
--- Where no transaction is known, the order tells of one payment: a voided receipt took no money, and a gift card used is a
--- payment like any other.
+-- Where no transaction is known, the order tells of one payment: a voided receipt took no money, and a gift card used
+-- is a payment like any other.
 inferred as (
 
     select
@@ -76,7 +76,7 @@ inferred as (
         headers.booked_amount as amount,
         headers.is_test,
         headers.order_date as payment_date,
-        headers.ordered_at as paid_at
+        headers.paid_at
     from headers
     where
         not headers.is_voided
@@ -97,8 +97,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['order_id', 'source_system', 'source_payment_id', 'payment_method', 'status', 'currency', 'amount',
-                        'is_test', 'payment_date', 'paid_at']) }} as _fingerprint
+        {{ fingerprint(['order_id', 'source_system', 'source_payment_id', 'payment_method', 'status', 'currency',
+                        'amount', 'is_test', 'payment_date', 'paid_at']) }} as _fingerprint
     from unioned
 
 )

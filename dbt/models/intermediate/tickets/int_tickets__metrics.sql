@@ -66,7 +66,7 @@ final as (
         -- Events do not count replies; a first one is at least one.
         case
             when metrics.ticket_id is null and settled.first_replied_at is not null then 1
-            when metrics.replies = 0 and metrics.first_replied_at is null and settled.first_replied_at is not null then 1
+            when metrics.replies = 0 and settled.first_replied_at is not null then 1
             else metrics.replies
         end as replies
     from newest_metrics as metrics

@@ -6,9 +6,18 @@ with not_staged as (
 ),
 
 explained as (
-    select * replace (
-        {{ order_reason('rule', "json_extract_string(raw_row, '$.status')") }} as reason
-    )
+    select
+        key,
+        rule,
+        {{ order_reason('rule', json_text('raw_row', '$.status')) }} as reason,
+        raw_row,
+        version_at,
+        load_id,
+        file_name,
+        row_number,
+        first_seen_at,
+        last_seen_at,
+        _loaded_at
     from not_staged
 )
 

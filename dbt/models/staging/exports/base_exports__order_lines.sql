@@ -38,7 +38,7 @@ texts as (
 -- Lines without a number are counted as they stand in their file.
 counted as (
     select
-        texts.*,
+        *,
         row_number() over (partition by _load_id, system, order_id order by _row_number) as place_in_load,
         max(ordered_at_text) over (partition by _load_id, system, order_id) is not null as is_time_told
     from texts

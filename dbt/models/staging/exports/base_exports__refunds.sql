@@ -1,5 +1,6 @@
 -- Grain: one row per refund of a mapped export as delivered.
 {%- set identifiers = ['customer_key', 'phone', 'email', 'member_no', 'union_id', 'open_id'] %}
+{%- set content = ['amount_text', 'quantity_text', 'sku', 'currency', 'store_id'] + identifiers %}
 {%- set told = ['refund_id', 'order_id', 'sku', 'currency', 'store_id', 'timezone'] + identifiers %}
 
 with raw_rows as (
@@ -36,11 +37,12 @@ typed as (
     from texts
 ),
 
--- A refund without an id is told by its order and time; without an order, by all that its row says.
+-- A refund without an id is told by its order and time; without an order, by all that its row says. One with an id may
+-- have a row an article.
 grouped as (
     select
-        typed.*,
-        refund_id is not null or order_id is null as is_numbered,
+        *,
+        refund_id is null and order_id is null as is_numbered,
         case
             when refund_id is not null then {{ row_key(['system', 'refund_id']) }}
             else
@@ -49,7 +51,7 @@ grouped as (
                 || case
                     when order_id is null
                         then '|' || left(md5(
-                            {%- for column in ['amount_text', 'quantity_text', 'sku', 'currency', 'store_id'] + identifiers %}
+                            {%- for column in content %}
                             coalesce(replace({{ column }}, '|', '\|'), '') || '|'{{ ' ||' if not loop.last }}
                             {%- endfor %}
                         ), 12)
@@ -61,9 +63,9 @@ grouped as (
 
 keyed as (
     select
-        grouped.*,
+        *,
         case
-            when refund_id is not null then '1'
+            when refund_id is not null then coalesce(sku, '')
             else '#' || row_number() over (partition by _load_id, _group_key order by _row_number)
         end as _item_key
     from grouped
@@ -73,8 +75,10 @@ judged as (
     select
         keyed.*,
         keyed._group_key || '|' || keyed._item_key as _row_key,
-        coalesce(keyed.refund_id, substr(keyed._group_key, length(replace(keyed.system, '|', '\|')) + 2) || '|' || keyed._item_key)
-            as source_refund_id,
+        coalesce(
+            keyed.refund_id,
+            substr(keyed._group_key, length(replace(keyed.system, '|', '\|')) + 2) || '|' || keyed._item_key
+        ) as source_refund_id,
         {{ load_order_only() }} as version_at,
         case
             when keyed.system is null then 'key_missing'

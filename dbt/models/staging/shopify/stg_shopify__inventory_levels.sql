@@ -13,7 +13,9 @@ with rows_to_judge as (
 ),
 
 newest_versions as (
-    {{ newest_versions('rows_to_judge', ref('base_shopify__inventory_levels'), ['inventory_item_id', 'location_id'], columns) }}
+    {{ newest_versions(
+        'rows_to_judge', ref('base_shopify__inventory_levels'), ['inventory_item_id', 'location_id'], columns
+    ) }}
 )
 
 select * from newest_versions
