@@ -50,11 +50,11 @@ typed as (
         {%- for column in ['line_number', 'sku', 'product_name', 'category', 'original_order_id'] %}
         texts.{{ column }}_text as {{ column }},
         {%- endfor %}
-        {{ to_quantity('texts.quantity_text') }} as quantity,
-        {{ to_unit_price('texts.unit_price_text') }} as unit_price,
         {%- for amount in line_amounts + order_amounts %}
-        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }}{{ ',' if not loop.last }}
+        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }},
         {%- endfor %}
+        {{ to_quantity('texts.quantity_text') }} as quantity,
+        {{ to_unit_price('texts.unit_price_text') }} as unit_price
     from counted as texts
 ),
 
