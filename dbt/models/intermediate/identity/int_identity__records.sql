@@ -117,6 +117,7 @@ shopify_customer_records as (
         false as is_anonymous,
         consent_email,
         consent_sms,
+        false as has_personal_id,
         created_at,
         updated_at
     from shopify_customers
