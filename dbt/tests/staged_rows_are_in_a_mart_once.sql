@@ -1,5 +1,5 @@
--- Every staged order, receipt, ticket, call, event, message and mapped touchpoint is in its mart exactly once; of a mapped
--- order, its lines too.
+-- Every staged order, receipt, ticket, call, event, message and mapped touchpoint is in its mart exactly once; of a
+-- mapped order, its lines too.
 with invoices as (
     select * from {{ ref('int_exports__invoices') }}
 ),

@@ -102,14 +102,14 @@ final as (
     from unlisted_locations
     union all
     select
-        system || '-' || store_id,
-        system,
-        store_id,
-        null,
-        null,
-        null,
-        null,
-        null
+        system || '-' || store_id as store_id,
+        system as source_system,
+        store_id as store_name,
+        null as city,
+        null as country,
+        null as timezone,
+        null as currency,
+        null as is_active
     from mapped_stores
 
 )

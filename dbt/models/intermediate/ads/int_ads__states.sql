@@ -1,4 +1,4 @@
--- Grain: one row per platform, account, campaign, ad group, ad, day and currency as it stands tonight, with its fingerprint.
+-- Grain: one row per platform, account, campaign, ad group, ad, day and currency as it stands tonight, fingerprinted.
 {{ config(materialized='view') }}
 
 with parts as (
@@ -37,7 +37,14 @@ joined as (
     -- A day of an account is that business date, whatever the account's zone.
     select
         md5(concat_ws(
-            '|', ads.source_system, ads.account, ads.campaign, ads.ad_group, ads.ad, cast(ads.date as varchar), ads.currency
+            '|',
+            ads.source_system,
+            ads.account,
+            ads.campaign,
+            ads.ad_group,
+            ads.ad,
+            cast(ads.date as varchar),
+            ads.currency
         )) as ad_performance_id,
         ads.source_system as platform,
         ads.account,
