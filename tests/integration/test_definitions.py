@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.conftest import Home
 from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
+from tests.integration.recompute_exports import exported
 from tests.integration.recompute_people import Identities, lifecycle, of_customers, rfm
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -53,7 +54,7 @@ def assert_same(ours: dict[Any, Any], published: dict[Any, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def books(company: Home) -> Books:
-    return Books(company.path)
+    return Books(company.path, exported(company.path))
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +117,13 @@ def test_the_lines_of_an_order_add_up_to_it(company: Home, books: Books, orders)
                 for line in order.lines
             ]
             for key, order in books.orders.items()
+            if order.lines
         },
         {keys[order_id]: lines for order_id, lines in published.items()},
     )
     for row in orders:
         lines = published[row["order_id"]]
-        assert sum((line[4] for line in lines), ZERO) == row["gross_amount"] - row["discount_amount"]
+        assert not lines or sum((line[4] for line in lines), ZERO) == row["gross_amount"] - row["discount_amount"]
 
 
 def test_every_refund_return_and_void(company: Home, books: Books, orders):

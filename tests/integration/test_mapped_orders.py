@@ -79,7 +79,9 @@ def test_headers_and_lines_of_two_folders_are_the_same_orders(shop: Home):
         ("A5", "shop_orders", "2026-06-03", "partially_refunded", amount(50), amount(0), amount(0), amount("12.5"),
          amount("37.5"), True),
     ]  # fmt: skip
-    assert shop.query("select sku, quantity, refunded_quantity, net_amount from marts.order_lines order by order_id, 1") == [
+    assert shop.query(
+        "select sku, quantity, refunded_quantity, net_amount from marts.order_lines order by order_id, 1"
+    ) == [
         ("CUP", amount(4), amount(2), amount(36)),
         ("TEA", amount(2), amount(1), amount(54)),
         ("TEA", amount(1), amount(0), amount(20)),
@@ -124,11 +126,15 @@ def test_what_cannot_be_told_waits_with_file_line_and_reason(shop: Home):
 def test_mended_orders_come_back_by_themselves_and_a_known_word_by_a_rule(shop: Home):
     """The line that was readable waited in the first file; the new one holds the mended line alone."""
     drop(shop, "shop_items", "mended.csv", ITEMS.splitlines()[0] + "\nA9,2026-06-04 10:00,2,TEA,drinks,2,30.00,\n")
-    drop(shop, "shop_orders", "mended.csv", ORDERS.splitlines()[0] + "\nA6,2026-06-03 10:00,paid,,,0,11,9.00,100.00,,\n")
+    drop(
+        shop, "shop_orders", "mended.csv", ORDERS.splitlines()[0] + "\nA6,2026-06-03 10:00,paid,,,0,11,9.00,100.00,,\n"
+    )
     outcome = shop.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     is_whole(shop)
-    assert shop.query("select net_amount, status from marts.orders where source_order_id in ('A6', 'A9') order by 1") == [
+    assert shop.query(
+        "select net_amount, status from marts.orders where source_order_id in ('A6', 'A9') order by 1"
+    ) == [
         (Decimal(90), "paid"),
         (Decimal(100), "paid"),
     ]
