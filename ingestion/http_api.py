@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from ingestion.source import BadDelivery, ConfigurationError, SourceUnavailable
 
@@ -23,7 +24,7 @@ _ATTEMPTS = 6
 # Nobody listening is rarely over in seconds; whoever runs the pull asks again later.
 _CONNECTION_ATTEMPTS = 2
 _NOT_THERE = ("no connection", "timed out")
-_UNTRUSTED = "the TLS certificate was not accepted"
+_UNTRUSTED = "no trusted TLS connection"
 _PATIENCE_SECONDS = 300.0
 _LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
@@ -165,9 +166,9 @@ class Api:
             failures += 1
             if failure == _UNTRUSTED:
                 raise SourceUnavailable(
-                    f"{self.name} at {self.origin} shows a TLS certificate that this machine does not trust. Nothing "
-                    "was sent to it. Check the address and the machine's clock; a company's own authority has to be in "
-                    "the file that REQUESTS_CA_BUNDLE names."
+                    f"{self.name} at {self.origin} is not trusted: its TLS certificate is not one that this machine "
+                    "accepts, or it does not speak TLS. No credential was sent. Check the address and the machine's "
+                    "clock; a company's own authority has to be in the file that REQUESTS_CA_BUNDLE names."
                 )
             if failures >= (_CONNECTION_ATTEMPTS if failure in _NOT_THERE else _ATTEMPTS) or "429" in failure:
                 raise SourceUnavailable(
@@ -191,7 +192,7 @@ def _read(response: requests.Response) -> str:
     silence, and one that never stops would fill the memory."""
     deadline = time.monotonic() + _BODY_SECONDS
     chunks, size = [], 0
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    for chunk in _arriving(response):
         chunks.append(chunk)
         size += len(chunk)
         if size > _LARGEST_BYTES:
@@ -203,6 +204,19 @@ def _read(response: requests.Response) -> str:
         if time.monotonic() > deadline:
             raise requests.Timeout(f"the answer was not complete after {_BODY_SECONDS} seconds")
     return b"".join(chunks).decode("utf-8", "replace")
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives; to wait for a full chunk would let a slow sender past every deadline."""
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            yield chunk
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(str(error)) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(str(error)) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(str(error)) from error
 
 
 def _looks_whole(body: str) -> bool:

@@ -129,11 +129,11 @@ def _tried(path: Path, name: str, candidates: list[str], mark: int) -> Encoding:
             break
     first, last = trials[0], trials[-1]
     # One wrong byte in a UTF-8 file may happen to be a letter of GB18030; the other lines tell.
-    if not last.bad and (last is first or first.given_up or first.good < 9 * first.bad):
+    if not last.bad and (last is first or first.given_up or first.good < 2 * first.bad):
         return Encoding(last.encoding, mark)
-    for trial in trials:
-        if not trial.given_up and (trial.good >= 9 * trial.bad or trial.bad <= max(3, trial.lines // 100)):
-            return Encoding(trial.encoding, mark, clean=False)
+    best = first if first.good >= 2 * first.bad else min(trials, key=lambda trial: (trial.given_up, trial.bad))
+    if not best.given_up and (best.good >= 9 * best.bad or best.bad <= max(3, best.lines // 100)):
+        return Encoding(best.encoding, mark, clean=False)
     raise _not_text(name, first.first_bad or 1, candidates)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -46,25 +47,24 @@ class Translation:
     def __init__(self, mapping: ExportMapping, header: Header, first: Block) -> None:
         self.mapping = mapping
         self.header = header
-        self.marks = self._decimal_marks(first.rows) if first.rows.num_rows else {}
+        self.marks = self._decimal_marks(_whole(first))
 
-    def _decimal_marks(self, first: pa.Table) -> dict[tuple[str, ...], values.Mark]:
-        """The decimal mark of each number column; where a column does not tell, the rest of the file does."""
-        rules = {
-            rule.headers: rule
+    def _decimal_marks(self, first: pa.Table) -> dict[ColumnRule, values.Mark]:
+        """The decimal mark of each column of numbers; where a column does not tell, the rest of the file does."""
+        rules = [
+            rule
             for entity, by_column in self.mapping.entities.items()
             for column, rule in by_column.items()
-            if ENTITIES[entity].columns[column] == "number" and rule.headers
-        }
+            if ENTITIES[entity].columns[column] == "number"
+        ]
+        conditions = [*self.mapping.drop_rows, *chain.from_iterable(self.mapping.rows.values())]
+        rules += [ColumnRule(one.headers) for one in conditions if one.test in {"is_negative", "is_positive"}]
         if self.mapping.decimal:
             return dict.fromkeys(rules, self.mapping.decimal)
-        found: dict[tuple[str, ...], values.Mark | None] = {}
-        for headers, rule in rules.items():
-            cells = self._cells(rule, first)
-            found[headers] = columns.decimal_mark(cells) if cells is not None else None
-        told = [mark for mark in found.values() if mark]
-        common: values.Mark = "," if told and set(told) == {","} else "."
-        return {headers: mark or common for headers, mark in found.items()}
+        found = {rule: columns.decimal_mark(cells) for rule in rules if (cells := self._cells(rule, first)) is not None}
+        told = {mark for mark in found.values() if mark}
+        common: values.Mark = "," if told == {","} else "."
+        return {rule: mark or common for rule, mark in found.items()}
 
     def tables(self, block: Block, database: duckdb.DuckDBPyConnection) -> tuple[dict[str, pa.Table], list[Broken]]:
         """The canonical rows of each entity, and the lines no entity takes."""
@@ -104,7 +104,7 @@ class Translation:
             filled = columns.is_filled(cells)
             return filled if condition.test == "is_filled" else pc.invert(filled)
         if condition.test in {"is_negative", "is_positive"}:
-            number = columns.number(cells, self.marks.get(condition.headers) or self.mapping.decimal or ".").cells
+            number = columns.number(cells, self.marks[ColumnRule(condition.headers)]).cells
             pattern = r"^-[\d.]*[1-9]" if condition.test == "is_negative" else r"^\+?[\d.]*[1-9][\d.]*$"
             return pc.fill_null(pc.match_substring_regex(number, pattern), False)
         bare = pc.fill_null(columns.text(cells).cells, "")
@@ -168,8 +168,7 @@ class Translation:
         if cells is None:
             return None
         if kind == "number":
-            mark = self.marks.get(rule.headers) or self.mapping.decimal or "."
-            converted = columns.number(cells, mark, rule.decimal_places)
+            converted = columns.number(cells, self.marks[rule], rule.decimal_places)
         elif kind == "date":
             converted = columns.date(cells, rule.formats)
         elif kind == "time":

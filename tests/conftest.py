@@ -1,4 +1,4 @@
-"""What unit and integration tests share: a PostgreSQL server of their own."""
+"""What the whole suite shares: its options, and a PostgreSQL server of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from bench.postgres_cluster import Cluster, NoPostgres, postgres_cluster
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-graph", action="store_true", help="write the asset graph as it is into its golden file")
 
 
 @pytest.fixture(scope="session")

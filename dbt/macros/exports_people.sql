@@ -57,17 +57,17 @@
 {%- endmacro %}
 
 {# The identifiers of a row, a row each with `contact_type` and `contact_value`, as a FROM item beside its table. The type
-   `record` only says that the record was named. An OpenID belongs to one app, so it counts within its system; a UnionID and
+   `named_as` only says that the record was named. An OpenID belongs to one app, so it counts within its system; a UnionID and
    a member number are the company's, whichever system shows them. #}
-{% macro identifiers_of_row(alias, anonymous=false) -%}
+{% macro identifiers_of_row(alias, record_id, named_as='record', anonymous=false) -%}
     lateral (
         select
             unnest([
-                'record', 'phone', 'email', 'member_no', 'union_id', 'openid'
+                '{{ named_as }}', 'phone', 'email', 'member_no', 'union_id', 'openid'
                 {%- if anonymous %}, 'device', 'click_id'{% endif %}
             ]) as contact_type,
             unnest([
-                {{ alias }}.source_record_id,
+                {{ record_id }},
                 {{ alias }}.phone,
                 {{ alias }}.email,
                 {{ alias }}.member_no,

@@ -38,9 +38,9 @@ class Company:
     """A retailer with known truth.
 
     ``home`` is created if absent. ``down`` names systems (shopify, zendesk, pos) that do not answer, ``faults`` what
-    the servers of shop and desk do to their clients (see ``faults``). ``folders`` are the landing folders it fills, all
-    by default; what it leaves out is in no truth either. ``landing/`` and ``mappings/``, the company's own, are a
-    working set of inputs for another home, too.
+    the servers of shop and desk do to their clients (see ``faults``). ``folders`` are the landing folders it fills, by
+    default those it was founded with, and at its founding all; what it leaves out is in no truth either. ``landing/``
+    and ``mappings/``, the company's own, are a working set of inputs for another home, too.
     """
 
     def __init__(
@@ -70,8 +70,9 @@ class Company:
         self.home.mkdir(parents=True, exist_ok=True)
         self.landing.mkdir(exist_ok=True)
         self.persons, self.seed, self.noise = persons, seed, noise or NoiseRates()
-        self.folders = tuple(LANDING_FOLDERS if folders is None else sorted(folders))
         self.systems = Systems(self.home / "systems.sqlite")
+        founded = self.systems.meta().get("folders", ", ".join(LANDING_FOLDERS)).split(", ")
+        self.folders = tuple(sorted(filter(None, founded if folders is None else folders)))
         self.tills = TillDatabase(self.home / "pos.sqlite")
         self._check_founding()
         self._simulation: Simulation | None = None
@@ -85,7 +86,7 @@ class Company:
             "persons": str(self.persons),
             "seed": str(self.seed),
             "noise": json.dumps(dataclasses.asdict(self.noise), sort_keys=True),
-            "folders": ", ".join(sorted(self.folders)),
+            "folders": ", ".join(self.folders),
         }
         self.systems.found(wanted)
         kept = self.systems.meta()

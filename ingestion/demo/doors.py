@@ -113,7 +113,7 @@ def _phone(die: random.Random, person: Person, day: int, rates: NoiseRates, home
 
 
 def account_buyer(person: Person, door: Door, day: int, rates: NoiseRates) -> Buyer:
-    """The buyer as the door's account shows them: most with a phone, some with a name, an eighth with the nick alone."""
+    """The buyer as the account shows them: most with a phone, some with a name, an eighth with the nick alone."""
     die = person.trait(door.salt + 2)
     buyer = Buyer(key=account_key(person, door))
     if door.knows == "nick":

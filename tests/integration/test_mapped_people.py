@@ -57,6 +57,19 @@ entities:
     campaign: Campaign
     template: Template
 """,
+    "market": """
+files: "*.csv"
+currency: CNY
+entities:
+  orders:
+    order_id: Order
+    ordered_at: Time
+    net_amount: Paid
+    customer_key: {from: Buyer, optional: true}
+    full_name: Name
+    phone: Phone
+    union_id: UnionID
+""",
     "hotline": """
 files: "*.csv"
 entities:
@@ -102,8 +115,24 @@ TICKETS = """Ticket,Opened,Caller,Mail,Name,About,State,Way,Answered,Closed,Star
 bo@mailbox.cn/1,2026-06-05 09:00:00,,bo@mailbox.cn,李波,delivery,Solved,Mail,2026-06-05 09:04:00,2026-06-06 10:00:00,4.5
 H-2,2026-06-05 10:00:00,+86 138 1111 2222,,,delivery,Open,Call,,,
 """
+ORDERS = """Order,Time,Paid,Buyer,Name,Phone,UnionID
+9001,2026-05-20 10:00:00,10.00,阿安8812,,13811112222,
+9002,2026-05-21 10:00:00,20.00,,,,U-bo
+9003,2026-05-22 10:00:00,30.00,,赵一,,
+"""
 # Everything by which one of these people could be found.
-ADDRESSES = ("ann@", "mailbox", "13811112222", "1111 2222", "小波波", "13633334444", "oabc9xyz", "13900001111")
+ADDRESSES = (
+    "ann@",
+    "mailbox",
+    "13811112222",
+    "1111 2222",
+    "小波波",
+    "13633334444",
+    "oabc9xyz",
+    "13900001111",
+    "8812",
+    "u-bo",
+)
 
 
 def drop(home: Home, folder: str, name: str, text: str) -> None:
@@ -129,6 +158,7 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     drop(home, "visits", "june.csv", VISITS)
     drop(home, "sms_log", "june.csv", MESSAGES)
     drop(home, "hotline", "june.csv", TICKETS)
+    drop(home, "market", "may.csv", ORDERS)
     drop(
         home,
         "events",
@@ -176,6 +206,10 @@ def test_the_rows_of_four_exports_and_a_till_are_three_people(shop: Home):
     assert people(shop)["crm", "message_address"] == {ann}
     assert {ann, bo} < people(shop)["sms_log", "message_address"]
     assert len(people(shop)["sms_log", "message_address"]) == 3
+    # A buyer is known by a phone or a UnionID; one who left a name is somebody of whom no more is known.
+    assert people(shop)["market", "customer"] == {ann}
+    assert people(shop)["market", "guest_order"] == {bo}
+    assert len(people(shop)["market", "name_only"] - {ann, bo, chen}) == 1
     # The alias says that the app on A1 is the user's.
     assert people(shop)["events", "user"] == {chen}
     assert shop.query(
@@ -185,8 +219,9 @@ def test_the_rows_of_four_exports_and_a_till_are_three_people(shop: Home):
     assert people(shop)["crm", "click"] <= people(shop)["events", "device"]
     assert sorted(shop.query("select source_systems from marts.customers where not is_anonymous")) == [
         ("crm, events",),
-        ("crm, hotline, pos, sms_log",),
-        ("crm, hotline, sms_log",),
+        ("crm, hotline, market, pos, sms_log",),
+        ("crm, hotline, market, sms_log",),
+        ("market",),
         ("sms_log",),
     ]
 

@@ -1,4 +1,4 @@
-"""A public data set through a mapping of the user's own, file by file: every row of it is somewhere, and the money adds up."""
+"""A public data set through a mapping of the user's own, file by file: no row is lost, and the money adds up."""
 
 from __future__ import annotations
 
@@ -52,17 +52,15 @@ def is_whole(home: Home, files: list[Path]) -> None:
         "select refund_date, order_id, kind, count(*), sum(amount) from marts.refunds group by all order by all"
     ) == recomputed(
         files,
-        "select day, null, 'refund', count(*), sum(amount) from (select invoice, min(day) as day, -sum(amount) as amount"
-        " from rows where quantity < 0 group by invoice) group by all order by all",
+        "select day, null, 'refund', count(*), sum(amount) from (select invoice, min(day) as day, -sum(amount) as"
+        " amount from rows where quantity < 0 group by invoice) group by all order by all",
     )
     assert home.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]
 
 
 @pytest.fixture(scope="module")
 def retailer(make_home: Callable[..., Home]) -> Home:
-    home = make_home(
-        "retailer", OMNIHOUSE_AS_OF="2011-01-05T02:00:00+00:00", OMNIHOUSE_TIMEZONE="Europe/London"
-    )  # fmt: skip
+    home = make_home("retailer", OMNIHOUSE_AS_OF="2011-01-05T02:00:00+00:00", OMNIHOUSE_TIMEZONE="Europe/London")
     (home.path / "mappings").mkdir(parents=True)
     mapping = PROJECT / "tests" / "integration" / "online_retail.yml"
     (home.path / "mappings" / mapping.name).write_text(mapping.read_text())
@@ -113,7 +111,7 @@ def test_dropped_rates_fill_the_reporting_amounts(retailer: Home):
 def test_a_changed_file_under_the_same_name_replaces_what_it_said(retailer: Home):
     """The first invoice with one line less and another quantity; the rest of the file as it was."""
     file = retailer.path / "landing" / "online_retail" / NIGHTS[0][0]
-    header, first, second, *rest = file.read_text().splitlines(keepends=True)
+    header, _, second, *rest = file.read_text().splitlines(keepends=True)
     changed = second.split(",")
     changed[3] = "7"
     file.write_text("".join([header, ",".join(changed), *rest]))

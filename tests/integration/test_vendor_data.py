@@ -30,6 +30,7 @@ from tests.integration.vendor_data import (
 )
 
 pytestmark = pytest.mark.skipif(not SEEDS.is_dir(), reason="the shared folder of other people's data is not here")
+DELETED_ORDER = 1000002
 AS_OF = "2026-01-01T02:00:00+08:00"
 
 
@@ -51,6 +52,8 @@ def pulled(make_home: Callable[..., Home]) -> Iterator[Pulled]:
     shop: Documents = {resource: list(sample_documents(resource)) for resource in SHOP_RESOURCES}
     # The samples hold no deletion; those that tell of a product's beginning tell of its end here.
     shop["events"] = [{**e, "verb": "destroy"} for e in shop["events"] if e["subject_type"] == "Product"]
+    deletion = {"id": 9, "subject_id": DELETED_ORDER, "subject_type": "Order", "verb": "destroy"}
+    shop["events"].append({**deletion, "created_at": "2025-06-01T10:00:00+00:00"})
     transactions = [row for row in sample_documents("transactions") if row.get("order_id")]
     for prefix in ("shopify_", "shopify_gql_"):
         seeds = SeedShop(prefix)
@@ -158,7 +161,7 @@ def test_an_account_without_calls_is_told_so_in_one_line(pulled: Pulled) -> None
 
 def test_deletions_and_payments_of_others_data(pulled: Pulled) -> None:
     """A product whose event says so is deleted; a sale is one payment, and an authorisation and its capture are one."""
-    deleted = {str(event["subject_id"]) for event in pulled.shop["events"]}
+    deleted = {str(event["subject_id"]) for event in pulled.shop["events"] if event["subject_type"] == "Product"}
     listed: dict[bool, set[str]] = {True: set(), False: set()}
     for product in pulled.shop["products"]:
         listed[str(product["id"]) in deleted] |= {variant.get("sku") for variant in product.get("variants", [])}
@@ -175,3 +178,15 @@ def test_deletions_and_payments_of_others_data(pulled: Pulled) -> None:
     assert set(told) <= {str(row["id"]) for row in taken}
     amounts = {str(row["id"]): Decimal(str(row["amount"])) for row in taken}
     assert all(amount == amounts[number] for number, amount in told.items())
+
+
+def test_a_deleted_order_is_voided_from_then_on_and_the_books_agree(pulled: Pulled) -> None:
+    order = f"shopify-{DELETED_ORDER}"
+    assert pulled.home.query(
+        "select status, is_valid, due_amount, net_amount, order_date::varchar from marts.orders where order_id = $1",
+        [order],
+    ) == [("voided", False, Decimal("100.02"), Decimal(0), "2025-05-02")]
+    assert pulled.home.query(
+        "select kind, amount, refund_date::varchar from marts.refunds where order_id = $1", [order]
+    ) == [("void", Decimal("100.02"), "2025-06-01")]
+    assert pulled.home.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]

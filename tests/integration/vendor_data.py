@@ -28,6 +28,7 @@ _RENAMED = {
     "order_line_id": "line_item_id",
     "display_financial_status": "financial_status",
     "original_total": "price",
+    "allocated_amount": "amount",
 }
 Json = dict[str, Any]
 Documents = dict[str, list[Json]]

@@ -282,6 +282,9 @@ def test_a_company_fills_only_the_folders_asked_for_and_its_other_systems_stay_t
     assert (few.home / "pos.sqlite").read_bytes() == (home / "pos.sqlite").read_bytes()
     assert {key[0] for key in truth(few.home)} == {"tmall_orders", "messages"}
     assert {key[0] for key in books(few.home)} == {"tmall_orders"}
+    assert Company(few.home, PERSONS, seed=6).folders == ("messages", "tmall_orders"), "a home keeps its founding"
+    with pytest.raises(ValueError, match="folders is messages, tmall_orders there and events now"):
+        Company(few.home, PERSONS, seed=6, folders=("events",))
     with pytest.raises(ValueError, match="folders names ebay"):
         Company(tmp_path / "other", PERSONS, folders=("ebay",))
 

@@ -253,6 +253,19 @@ def test_every_shipped_suite_lets_a_good_load_pass_and_no_other(suite: str, tmp_
     assert refusing == set(rows) - {"broken_lines"}
 
 
+def test_a_shop_that_withholds_personal_data_passes(write_orders: WriteOrders, tmp_path: Path) -> None:
+    """An app without access to protected customer data gets its orders and customers without a name or an address."""
+    path = tmp_path / "customers.parquet"
+    columns = GOOD["raw_shopify"]["customers"] | dict.fromkeys(("email", "phone", "first_name", "last_name"), "null")
+    listed = ", ".join(f'cast({sql} as varchar) as "{name}"' for name, sql in columns.items())
+    duckdb.connect().execute(f"copy (select {listed}, i as _row_number from range(1, 401) t(i)) to '{path}'")
+    orders = write_orders(email="null", phone="null", customer="null", billing_address="null")
+    results = expectations.check_load(
+        {"customers": [path], "orders": [orders]}, "raw_shopify", {"as_of": AS_OF, "rows": {"customers": 400}}
+    )
+    assert expectations.refused(results) == []
+
+
 def test_a_file_of_mostly_broken_lines_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.parquet"
     duckdb.connect().execute(f"copy (select 'x' as line, i as _row_number from range(30) t(i)) to '{path}'")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Night:
         self.struck: dict[str, int] = {}
         self.now = datetime.fromtimestamp(0, UTC)
 
-    def pull(self, source: str, night: int, *faults: str) -> tuple[LoadReport, list[str]]:
+    def land(self, source: str, night: int, *faults: str) -> LoadReport:
         company = Company(self.root / "company", PERSONS, SEED, faults=faults)
         company.advance(max(night, company.night))
         self.now = company.as_of(company.night)
@@ -49,9 +50,12 @@ class Night:
             given: Mapping[str, Mapping[str, str]] = {source: {**settings[source], **SETTINGS}}
             (delivery,) = plan(sources()[source], given, [], [], self.ledger, now=self.now)
             try:
-                report = land(delivery, self.lake, self.root / "work")
+                return land(delivery, self.lake, self.root / "work")
             finally:
                 self.struck = company.served[source].struck if faults else {}
+
+    def pull(self, source: str, night: int, *faults: str) -> tuple[LoadReport, list[str]]:
+        report = self.land(source, night, *faults)
         results = expectations.check_load(
             {name: [self.lake / file for file in table.files] for name, table in report.tables.items()},
             f"raw_{source}",
@@ -96,14 +100,25 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def untroubled(company: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Content]:
-    """What lands in two nights without a fault."""
-    night = Night(tmp_path_factory.mktemp("untroubled"), company)
+def nights(company: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Content]]:
+    """What has landed after the first and after the second night without a fault."""
+    night, found = Night(tmp_path_factory.mktemp("untroubled"), company), []
     for number in (1, 2):
         for source in LISTS:
             _, refusals = night.pull(source, number)
             assert not refusals
-    return {source: night.content(source) for source in LISTS}
+        found.append({source: night.content(source) for source in LISTS})
+    return found
+
+
+@pytest.fixture(scope="module")
+def first_night(nights: list[dict[str, Content]]) -> dict[str, Content]:
+    return nights[0]
+
+
+@pytest.fixture(scope="module")
+def untroubled(nights: list[dict[str, Content]]) -> dict[str, Content]:
+    return nights[1]
 
 
 @pytest.fixture
@@ -118,32 +133,43 @@ def without(content: Content, *columns: str) -> Content:
     }
 
 
-@pytest.mark.parametrize("source", LISTS)
-@pytest.mark.parametrize("fault", [*PASSING, "passing"])
+def check_records(night: Night, wanted: dict[str, Content], source: str, faults: set[str], report: LoadReport) -> None:
+    """Every record is there once in its newest version, whatever came twice on the way; no cursor is past now."""
+    cursors = [parse_time(table.cursor_to or "") for table in report.tables.values()]
+    assert all(cursor <= night.now for cursor in cursors if cursor)
+    # To save a record again changes when it changed, and nothing else.
+    left_out = ("updated_at",) if faults & {"moving", "ahead"} else ()
+    assert night.content(source, *left_out) == without(wanted[source], *left_out)
+
+
+@pytest.mark.parametrize("fault", PASSING)
 def test_a_fault_that_passes_loses_and_doubles_nothing(
-    night: Night, untroubled: dict[str, Content], fault: str, source: str, waits: list[float]
+    night: Night, first_night: dict[str, Content], fault: str, waits: list[float]
 ) -> None:
-    for number in (1, 2):
-        report, refusals = night.pull(source, number, fault)
-        assert not refusals
-        assert all(
-            moment <= night.now for table in report.tables.values() if (moment := parse_time(table.cursor_to or ""))
-        )
-        if number == 1:
-            struck = dict(night.struck)
-            if fault == "twice":
-                assert report.rows_read > sum(len(rows) for rows in night.content(source).values())
-    assert all(struck[one] for one in faults_of([fault], source)), struck
-    assert night.content(source, "updated_at") == without(untroubled[source], "updated_at")
-    if fault not in ("moving", "ahead", "passing"):
-        assert night.content(source) == untroubled[source]
+    report = night.land("shopify", 1, fault)
+    night.ledger.record("night", report, "admitted", admitted=True)
+    assert night.struck[fault]
+    check_records(night, first_night, "shopify", {fault}, report)
+    read = sum(report.tables[name].rows_read for name in LISTS["shopify"])
+    records = sum(len(rows) for rows in night.content("shopify").values())
+    assert read > records if fault in ("twice", "expired", "moving") else read == records
     if fault == "burst":
         assert 0.05 in waits
 
 
 @pytest.mark.parametrize("source", LISTS)
+def test_all_that_passes_at_once_on_two_nights(night: Night, untroubled: dict[str, Content], source: str) -> None:
+    for number in (1, 2):
+        report, refusals = night.pull(source, number, "passing")
+        assert not refusals
+        if number == 1:
+            assert all(night.struck[fault] for fault in PASSING), night.struck
+    check_records(night, untroubled, source, {"moving"}, report)
+
+
+@pytest.mark.parametrize("source", LISTS)
 def test_a_record_that_changes_while_it_is_paged_lands_in_its_newest_version(night: Night, source: str) -> None:
-    night.pull(source, 1, "moving")
+    night.ledger.record("night", night.land(source, 1, "moving"), "admitted", admitted=True)
     landed = night.content(source)
     company = Company(night.root / "company", PERSONS, SEED)
     for table in LISTS[source][:2]:
@@ -160,36 +186,36 @@ def test_a_clock_that_runs_ahead_moves_no_cursor_past_now(night: Night) -> None:
 
 
 @pytest.mark.parametrize("source", LISTS)
-def test_a_new_column_lands_beside_the_known_ones(night: Night, untroubled: dict[str, Content], source: str) -> None:
-    for number in (1, 2):
-        _, refusals = night.pull(source, number, "new_column")
-        assert not refusals
+def test_a_new_column_lands_beside_the_known_ones(night: Night, first_night: dict[str, Content], source: str) -> None:
+    _, refusals = night.pull(source, 1, "new_column")
+    assert not refusals
     found = night.content(source)
     assert all(json.loads(row["_extra"])["loyalty_tier"] == "gold" for rows in found.values() for row in rows.values())
-    assert without(found, "_extra") == without(untroubled[source], "_extra")
+    assert without(found, "_extra") == without(first_night[source], "_extra")
 
 
-@pytest.mark.parametrize("source", LISTS)
-@pytest.mark.parametrize("fault", ["no_column", "flipped"])
+@pytest.mark.parametrize(("fault", "source"), [("no_column", "shopify"), ("flipped", "zendesk")])
 def test_a_column_that_goes_or_flips_is_refused_by_name_and_pulled_again(
-    night: Night, untroubled: dict[str, Content], fault: str, source: str
+    night: Night, first_night: dict[str, Content], fault: str, source: str
 ) -> None:
-    night.pull(source, 1)
-    before = night.content(source)
-    _, refusals = night.pull(source, 2, fault)
+    _, refusals = night.pull(source, 1, fault)
     assert refusals
     assert "created_at" in " ".join(refusals)
-    assert night.content(source) == before
-    _, refusals = night.pull(source, 2)
+    assert not any(night.content(source).values())
+    assert not night.ledger.cursors(source)
+    _, refusals = night.pull(source, 1)
     assert not refusals
-    assert night.content(source) == untroubled[source]
+    assert night.content(source) == first_night[source]
 
 
 @pytest.mark.parametrize("source", LISTS)
 def test_nothing_where_yesterday_were_hundreds_is_refused_and_a_quiet_day_is_not(
     night: Night, untroubled: dict[str, Content], source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.look_back._LEAST_ROWS", 5)  # a small company has no hundreds in two days
+    # A small company has no hundreds in two days.
+    monkeypatch.setattr("ingestion.look_back._LEAST_ROWS", 20)
+    for module in ("shopify", "zendesk"):
+        monkeypatch.setattr(importlib.import_module(f"ingestion.sources.{module}"), "LOOK_BACK", timedelta(days=700))
     night.pull(source, 1)
     before = night.content(source)
     report, refusals = night.pull(source, 2, "empty")
@@ -197,7 +223,7 @@ def test_nothing_where_yesterday_were_hundreds_is_refused_and_a_quiet_day_is_not
     assert refusals
     assert "the system does not show them" in " ".join(refusals)
     assert night.content(source) == before
-    for _ in range(2):
+    for _ in range(2):  # The second pull meets nothing new: a quiet day.
         _, refusals = night.pull(source, 2)
         assert not refusals
     assert night.content(source) == untroubled[source]
@@ -209,23 +235,21 @@ def test_a_source_that_never_had_anything_may_be_empty(night: Night) -> None:
 
 
 def test_a_system_that_stays_broken_is_one_message_and_loses_nothing(
-    night: Night, untroubled: dict[str, Content], monkeypatch: pytest.MonkeyPatch
+    night: Night, first_night: dict[str, Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingestion.demo.faults._APART", (1, 1))
     with pytest.raises(SourceUnavailable, match=r"status 500, attempt 6.*the next run pulls everything missed"):
-        night.pull("shopify", 1, "error")
+        night.land("shopify", 1, "error")
     assert not night.ledger.read()
-    monkeypatch.undo()
-    for number in (1, 2):
-        night.pull("shopify", number)
-    assert night.content("shopify") == untroubled["shopify"]
+    night.pull("shopify", 1)
+    assert night.content("shopify") == first_night["shopify"]
 
 
 def test_the_same_seed_gives_the_same_faults(tmp_path: Path, company: Path) -> None:
     struck = []
     for name in ("one", "two"):
         night = Night(tmp_path / name, company)
-        night.pull("shopify", 1, "passing")
+        night.land("shopify", 1, "passing")
         struck.append(night.struck)
     assert struck[0] == struck[1]
 

@@ -218,6 +218,15 @@ def test_a_wrong_byte_in_gb18030_costs_its_line_too(tmp_path: Path, mapping: Exp
     assert [line for line, _, _ in found.broken] == [22]
 
 
+def test_a_file_cut_off_inside_a_letter_is_still_utf_8(tmp_path: Path, mapping: ExportMapping) -> None:
+    content = (HEADER + rows(3).replace("Hat", "连衣裙")).encode() + "AX,2026-08-01 10:00:00,帽子".encode()[:-1]
+    found = read(tmp_path, mapping, content)
+    assert found.column("order_lines", "product_name") == ["连衣裙"] * 3
+    assert [line for line, _, _ in found.broken] == [5]
+    mixed = (HEADER + rows(2).replace("Hat", "帽子")).encode("gb18030") + b"AX,2026-08-01 10:00:00,\xff,1,2.50\n"
+    assert read(tmp_path, mapping, mixed).column("order_lines", "product_name") == ["帽子"] * 2
+
+
 def test_concatenated_exports_repeat_their_header(tmp_path: Path, mapping: ExportMapping) -> None:
     content = HEADER + rows(2) + HEADER.replace("\n", "\r\n") + rows(2, 2) + HEADER.strip()
     found = read(tmp_path, mapping, content)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -16,7 +17,9 @@ from ingestion.source import ConfigurationError, names
 from ingestion.timezones import RAILS_ZONES, is_zone, zone_name
 from tests.unit.exported import Read, read_file
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "mappings.md"
+PROJECT = Path(__file__).resolve().parents[2]
+DOCS = PROJECT / "docs" / "mappings.md"
+SHARED = PROJECT.parent / "shared" / "data" / "online_retail_2010_12"
 
 
 def read(tmp_path: Path, mapping: str, content: str) -> Read:
@@ -90,6 +93,38 @@ def test_a_row_may_feed_several_entities_and_all_conditions_have_to_hold(tmp_pat
     found = read(tmp_path, mapping, CASES + "5,2026-08-02,Gift,-1\n")
     assert found.column("orders", "order_id") == ["1", "2", "3", "4", "5"]
     assert found.column("refunds", "amount") == ["-1.50"]
+
+
+def test_a_condition_reads_numbers_as_their_column_writes_them(tmp_path: Path) -> None:
+    mapping = ORDERS + "rows: {orders: [{column: Rest, aliases: [n], is_positive: true}]}\n"
+    found = read(tmp_path, mapping, "id;at;n\n1;2026-08-01;1.234,50\n2;2026-08-01;-0,95\n")
+    assert found.column("orders", "order_id") == ["1"]
+
+
+RETAIL = """
+files: "*.csv"
+timezone: Europe/London
+currency: GBP
+entities:
+  order_lines: {order_id: InvoiceNo, ordered_at: InvoiceDate, customer_key: CustomerID, sku: StockCode,
+    product_name: Description, quantity: Quantity, unit_price: UnitPrice, country: Country}
+"""
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the public data are not beside the project")
+def test_every_line_of_a_public_shops_days_lands(tmp_path: Path) -> None:
+    (tmp_path / "retail.yml").write_text(RETAIL)
+    mapping = read_mapping(tmp_path / "retail.yml")
+    for path in sorted(SHARED.glob("*.csv"))[:3]:
+        with path.open(newline="") as file:
+            wanted = list(csv.DictReader(file))
+        found = read_file(path, mapping)
+        assert found.broken == []
+        lines = found.rows["order_lines"]
+        assert [(line["order_id"], line["quantity"], line["unit_price"]) for line in lines] == [
+            (line["InvoiceNo"], line["Quantity"], line["UnitPrice"]) for line in wanted
+        ]
+        assert [line["ordered_at"].replace("T", " ") for line in lines] == [line["InvoiceDate"] for line in wanted]
 
 
 def test_nothing_of_a_row_is_lost_and_nothing_kept_twice(tmp_path: Path) -> None:

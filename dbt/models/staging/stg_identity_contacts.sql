@@ -3,7 +3,8 @@
     materialized='incremental',
     unique_key=['source_system', 'record_type', 'source_record_id', 'contact_type', 'contact_value'],
     meta={'loads': [
-        'shopify.customers', 'zendesk.users', 'pos.members', '*.customers', '*.touchpoints', '*.messages', '*.tickets',
+        'shopify.customers', 'zendesk.users', 'pos.members',
+        '*.customers', '*.touchpoints', '*.messages', '*.tickets', '*.orders', '*.order_lines', '*.refunds',
     ]},
 ) }}
 {%- set records = [
@@ -15,6 +16,17 @@
     'touchpoints': 'occurred_at',
     'messages': 'occurred_at',
     'tickets': 'created_at',
+} %}
+{%- set buyers = {
+    'orders': (
+        'ordered_at', buyer_record_type('orders'), 'coalesce(orders.customer_key, orders.order_id)'
+    ),
+    'order_lines': (
+        'ordered_at', buyer_record_type('order_lines'), 'coalesce(order_lines.customer_key, order_lines.order_id)'
+    ),
+    'refunds': (
+        'refunded_at', buyer_record_type('refunds', has_names=false), refund_record_id('refunds')
+    ),
 } %}
 
 -- A version that breaks a rule still says what its record carried, as long as its key and its time are known.
@@ -50,7 +62,7 @@ with contacts as (
         customers._load_id,
         customers._loaded_at
     from {{ ref('base_exports__customers') }} as customers,
-        {{ identifiers_of_row('customers') }} as identifiers
+        {{ identifiers_of_row('customers', 'customers.source_record_id') }} as identifiers
     where
         customers._row_key is not null
         and identifiers.contact_value is not null
@@ -68,10 +80,32 @@ with contacts as (
         {{ entity }}._load_id,
         {{ entity }}._loaded_at
     from {{ ref('base_exports__' ~ entity) }} as {{ entity }},
-        {{ identifiers_of_row(entity, anonymous=(entity == 'touchpoints')) }} as identifiers
+        {{ identifiers_of_row(entity, entity ~ '.source_record_id', anonymous=(entity == 'touchpoints')) }}
+            as identifiers
     where
         {{ entity }}._broken_rule is null
         and {{ entity }}.record_type is not null
+        and identifiers.contact_value is not null
+        and {{ in_pending_loads(entity ~ '._load_id') }}
+    {%- endfor %}
+    -- Who bought is known when an order's header and lines are seen together; here is what each of them says.
+    {%- for entity, (time, record_type, record_id) in buyers.items() %}
+    union all
+    select
+        {{ entity }}.system as source_system,
+        {{ record_type }} as record_type,
+        {{ record_id }} as source_record_id,
+        identifiers.contact_type,
+        identifiers.contact_value,
+        {{ entity }}.{{ time }} as stated_at,
+        {{ entity }}._load_id,
+        {{ entity }}._loaded_at
+    from {{ ref('base_exports__' ~ entity) }} as {{ entity }},
+        {{ identifiers_of_row(entity, record_id, named_as='buyer') }} as identifiers
+    where
+        {{ entity }}._row_key is not null
+        and {{ entity }}.{{ time }} is not null
+        and {{ record_type }} is not null
         and identifiers.contact_value is not null
         and {{ in_pending_loads(entity ~ '._load_id') }}
     {%- endfor %}

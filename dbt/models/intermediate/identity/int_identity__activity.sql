@@ -37,6 +37,12 @@ events as (
 
 ),
 
+mapped_buyers as (
+
+    select * from {{ ref('int_exports__buyers') }}
+
+),
+
 mapped_touchpoints as (
 
     select * from {{ ref('stg_exports__touchpoints') }}
@@ -80,6 +86,11 @@ activities as (
         created_at
     from mapped_tickets
     where record_type is not null
+    union all
+    select
+        record_key,
+        ordered_at
+    from mapped_buyers
     union all
     -- A message that was sent is the shop's doing; one that was opened, clicked or answered is the person's.
     select

@@ -25,8 +25,14 @@ events as (
 
 ),
 
--- Contacts with a history of versions, and those of records that are seen once.
-stated as (
+mapped_buyers as (
+
+    select * from {{ ref('int_exports__buyers') }}
+
+),
+
+-- What versions of a record say, and what an order says as a whole, its header and its lines together.
+held as (
 
     select
         source_system || '/' || record_type || '/' || source_record_id as record_key,
@@ -35,7 +41,42 @@ stated as (
         version_at as first_at,
         last_version_at as last_at
     from contacts
-    where contact_type in ('phone', 'email')
+    union all
+    select
+        buyers.record_key,
+        identifiers.contact_type as type,
+        identifiers.contact_value as value,
+        buyers.ordered_at as first_at,
+        buyers.ordered_at as last_at
+    from (
+        select
+            *,
+            source_system as system
+        from mapped_buyers
+    ) as buyers,
+        {{ identifiers_of_row('buyers', 'buyers.source_record_id', named_as='buyer') }} as identifiers
+    where identifiers.contact_value is not null
+
+),
+
+identifiers as (
+
+    select
+        record_key,
+        type,
+        value,
+        min(first_at) as first_at,
+        max(last_at) as last_at
+    from held
+    group by record_key, type, value
+
+),
+
+-- Contacts with a history of versions, and those of records that are seen once.
+stated as (
+
+    select * from identifiers
+    where type in ('phone', 'email')
     union all
     select
         record_key,
@@ -44,7 +85,7 @@ stated as (
         created_at,
         created_at as last_at
     from records
-    where record_type = 'guest_order' and email is not null
+    where source_system = 'shopify' and record_type = 'guest_order' and email is not null
     union all
     select
         record_key,
@@ -53,7 +94,7 @@ stated as (
         created_at,
         created_at as last_at
     from records
-    where record_type in ('guest_order', 'name_only') and phone is not null
+    where source_system in ('shopify', 'pos') and record_type in ('guest_order', 'name_only') and phone is not null
     union all
     select
         'events/user/' || user_id as record_key,
@@ -131,15 +172,6 @@ listed_clicks as (
     select distinct contact_value as click_id
     from contacts
     where contact_type = 'click_id'
-
-),
-
-named_contacts as (
-
-    select
-        *,
-        source_system || '/' || record_type || '/' || source_record_id as record_key
-    from contacts
 
 ),
 
@@ -224,15 +256,10 @@ issued as (
     where device_id is not null and click_id in (select listed_clicks.click_id from listed_clicks)
     group by device_id, click_id
     union all
-    select
-        records.record_key,
-        contacts.contact_type as type,
-        contacts.contact_value,
-        contacts.version_at,
-        contacts.last_version_at
-    from named_contacts as contacts
-    inner join records on contacts.record_key = records.record_key
-    where contacts.contact_type in ('member_no', 'union_id', 'openid', 'device', 'click_id')
+    select identifiers.*
+    from identifiers
+    inner join records on identifiers.record_key = records.record_key
+    where identifiers.type in ('member_no', 'union_id', 'openid', 'device', 'click_id')
 
 ),
 

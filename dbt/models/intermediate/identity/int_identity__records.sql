@@ -1,5 +1,8 @@
 -- Grain: one row per source record that may stand for a person; the one shape a new source supplies to be stitched.
 {{ config(materialized='table') }}
+{%- set buyer_details = [
+    'given_name', 'family_name', 'birth_date', 'gender', 'street', 'city', 'province', 'postcode', 'country',
+] %}
 
 with shopify_customers as (
 
@@ -58,6 +61,12 @@ mapped_customers as (
 mapped_tickets as (
 
     select * from {{ ref('stg_exports__tickets') }}
+
+),
+
+mapped_buyers as (
+
+    select * from {{ ref('int_exports__buyers') }}
 
 ),
 
@@ -301,12 +310,30 @@ mapped_named as (
         source_system,
         record_type,
         source_record_id,
+        bool_or(contact_type = 'record') as is_named,
         arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'email') as email,
         arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'phone') as phone,
-        min(first_delivered_at) filter (where contact_type = 'record') as created_at
+        arg_min(first_delivered_at, (_load_id, first_delivered_at)) filter (
+            where contact_type in ('record', 'buyer')
+        ) as created_at
     from contacts
     group by source_system, record_type, source_record_id
-    having bool_or(contact_type = 'record')
+    having bool_or(contact_type in ('record', 'buyer'))
+
+),
+
+mapped_buyer_records as (
+
+    select
+        source_system,
+        record_type,
+        source_record_id,
+        {%- for column in ['full_name'] + buyer_details %}
+        arg_max({{ column }}, (ordered_at, order_id)) filter (where {{ column }} is not null) as {{ column }},
+        {%- endfor %}
+        max(ordered_at) as updated_at
+    from mapped_buyers
+    group by source_system, record_type, source_record_id
 
 ),
 
@@ -329,35 +356,37 @@ mapped_records as (
         named.source_system,
         named.record_type,
         named.source_record_id,
-        coalesce(customers.full_name, ticket_names.full_name) as full_name,
-        customers.given_name,
-        customers.family_name,
-        customers.birth_date,
-        customers.gender,
-        customers.street,
-        customers.city,
-        customers.province,
-        customers.postcode,
-        customers.country,
+        coalesce(customers.full_name, buyers.full_name, ticket_names.full_name) as full_name,
+        {%- for column in buyer_details %}
+        coalesce(customers.{{ column }}, buyers.{{ column }}) as {{ column }},
+        {%- endfor %}
         case when customers.customer_key is null then named.email else customers.email end as email,
         case when customers.customer_key is null then named.phone else customers.phone end as phone,
         named.record_type in ('device', 'click') as is_anonymous,
         customers.consent_email,
         customers.consent_sms,
-        not {{ is_plain_id('named.source_record_id') }} as has_personal_id,
+        -- The number of an order is the shop's and says nothing of the buyer.
+        named.record_type not in ('guest_order', 'name_only') and not {{ is_plain_id('named.source_record_id') }}
+            as has_personal_id,
         coalesce(customers.created_at, named.created_at) as created_at,
-        coalesce(customers.updated_at, customers.created_at, named.created_at) as updated_at
+        coalesce(customers.updated_at, customers.created_at, buyers.updated_at, named.created_at) as updated_at
     from mapped_named as named
     left join mapped_customers as customers
         on
             named.record_type = customers.record_type
             and named.source_system = customers.system
             and named.source_record_id = customers.customer_key
+    left join mapped_buyer_records as buyers
+        on
+            named.record_type = buyers.record_type
+            and named.source_system = buyers.source_system
+            and named.source_record_id = buyers.source_record_id
     left join mapped_ticket_names as ticket_names
         on
             named.record_type = ticket_names.record_type
             and named.source_system = ticket_names.source_system
             and named.source_record_id = ticket_names.source_record_id
+    where named.is_named or buyers.source_record_id is not null
 
 ),
 
