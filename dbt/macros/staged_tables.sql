@@ -38,7 +38,7 @@
         {'area': 'exports', 'entity': 'fx_rates'},
         {'area': 'exports', 'entity': 'orders'},
         {'area': 'exports', 'entity': 'order_lines'},
-        {'area': 'exports', 'entity': 'refunds'},
+        {'area': 'exports', 'entity': 'refunds', 'names_people': true},
         {'area': 'exports', 'entity': 'held_orders', 'is_raw': false},
         {'area': 'exports', 'entity': 'customers', 'names_people': true},
         {'area': 'exports', 'entity': 'touchpoints', 'names_people': true},

@@ -57,8 +57,8 @@ with contacts as (
         customers.source_record_id,
         identifiers.contact_type,
         identifiers.contact_value,
-        -- An export of customers may tell no time at all; then they were so when they were delivered.
-        coalesce(customers.updated_at, customers.created_at, customers._loaded_at) as stated_at,
+        -- An export of customers may tell no time at all.
+        coalesce(customers.updated_at, customers.created_at) as stated_at,
         customers._load_id,
         customers._loaded_at
     from {{ ref('base_exports__customers') }} as customers,

@@ -135,8 +135,9 @@ kept as (
         followed.record_key,
         followed.type,
         followed.value,
-        followed.first_at,
+        coalesce(followed.first_at, records.created_at) as first_at,
         case
+            when followed.last_at is null then records.created_at
             when followed.last_at = followed.newest_at then greatest(followed.last_at, records.last_seen_at)
             else followed.last_at
         end as last_at
@@ -256,7 +257,12 @@ issued as (
     where device_id is not null and click_id in (select listed_clicks.click_id from listed_clicks)
     group by device_id, click_id
     union all
-    select identifiers.*
+    select
+        identifiers.record_key,
+        identifiers.type,
+        identifiers.value,
+        coalesce(identifiers.first_at, records.created_at) as first_at,
+        coalesce(identifiers.last_at, records.created_at) as last_at
     from identifiers
     inner join records on identifiers.record_key = records.record_key
     where identifiers.type in ('member_no', 'union_id', 'openid', 'device', 'click_id')

@@ -64,6 +64,12 @@ mapped_tickets as (
 
 ),
 
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
 mapped_buyers as (
 
     select * from {{ ref('int_exports__buyers') }}
@@ -117,6 +123,7 @@ shopify_customer_records as (
         false as is_anonymous,
         consent_email,
         consent_sms,
+        false as has_personal_id,
         created_at,
         updated_at
     from shopify_customers
@@ -315,7 +322,8 @@ mapped_named as (
         arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'phone') as phone,
         arg_min(first_delivered_at, (_load_id, first_delivered_at)) filter (
             where contact_type in ('record', 'buyer')
-        ) as created_at
+        ) as created_at,
+        min(_loaded_at) as loaded_at
     from contacts
     group by source_system, record_type, source_record_id
     having bool_or(contact_type in ('record', 'buyer'))
@@ -368,9 +376,17 @@ mapped_records as (
         -- The number of an order is the shop's and says nothing of the buyer.
         named.record_type not in ('guest_order', 'name_only') and not {{ is_plain_id('named.source_record_id') }}
             as has_personal_id,
-        coalesce(customers.created_at, named.created_at) as created_at,
-        coalesce(customers.updated_at, customers.created_at, buyers.updated_at, named.created_at) as updated_at
+        -- Of whom no export tells a time, it is known since they were delivered; a run's clock may stand before that.
+        coalesce(customers.created_at, named.created_at, least(named.loaded_at, run_parameters.as_of)) as created_at,
+        coalesce(
+            customers.updated_at,
+            customers.created_at,
+            buyers.updated_at,
+            named.created_at,
+            least(named.loaded_at, run_parameters.as_of)
+        ) as updated_at
     from mapped_named as named
+    cross join run_parameters
     left join mapped_customers as customers
         on
             named.record_type = customers.record_type

@@ -75,6 +75,7 @@ stated as (
         case
             when invoices.currency is null then 'currency_unknown'
             when not invoices.has_header and broken_headers.key is not null then 'order_not_staged'
+            when invoices.ordered_at is null then 'order_time_missing'
             when
                 invoices.sale_lines + invoices.return_lines + invoices.refund_lines = 0
                 and invoices.net_amount is null

@@ -216,6 +216,11 @@ returns as (
     left join held on {{ row_key(['system', 'order_id'], 'rounded') }} = held.key
     where
         (held.key is null or held.rule = 'total_mismatch')
+        and not exists (
+            select 1
+            from refunds
+            where refunds.system = rounded.system and refunds.source_refund_id = rounded.order_id
+        )
         and (
             given_back_parts.system is not null
             or (sold.system is null and coalesce(rounded.net_amount, rounded.gross_amount) < 0)

@@ -41,7 +41,7 @@ buyers as (
         postcode,
         ordered_at
     from invoices
-    where record_key is not null
+    where record_key is not null and ordered_at is not null
 
 ),
 

@@ -43,13 +43,13 @@ joined as (
         coalesce(headers.system, said_on_lines.system) as system,
         coalesce(headers.order_id, said_on_lines.order_id) as source_order_id,
         coalesce(headers.source_system, said_on_lines.source_system) as source_system,
+        {%- for column in said_once %}
+        coalesce(headers.{{ column }}, said_on_lines.{{ column }}) as {{ column }},
+        {%- endfor %}
         headers.order_id is not null as has_header,
         coalesce(said_on_lines.sale_lines, 0) as sale_lines,
         coalesce(said_on_lines.return_lines, 0) as return_lines,
-        coalesce(said_on_lines.refund_lines, 0) as refund_lines,
-        {%- for column in said_once %}
-        coalesce(headers.{{ column }}, said_on_lines.{{ column }}) as {{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        coalesce(said_on_lines.refund_lines, 0) as refund_lines
     from headers
     full outer join said_on_lines
         on headers.system = said_on_lines.system and headers.order_id = said_on_lines.order_id

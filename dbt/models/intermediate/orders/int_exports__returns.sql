@@ -35,6 +35,16 @@ currencies as (
 
 ),
 
+-- One system may tell a return twice, as lines and as a refund of the same number: the refund says what was paid.
+told_as_refunds as (
+
+    select distinct
+        system,
+        source_refund_id
+    from refunds
+
+),
+
 counted_invoices as (
 
     select invoices.*
@@ -64,6 +74,9 @@ invoice_parts as (
         count(*) over (partition by invoices.order_id) as parts
     from counted_invoices as invoices
     inner join line_totals on invoices.order_id = line_totals.order_id
+    left join told_as_refunds
+        on invoices.system = told_as_refunds.system and invoices.source_order_id = told_as_refunds.source_refund_id
+    where told_as_refunds.system is null
     union all
     -- A header alone, with a negative amount.
     select
@@ -112,7 +125,7 @@ of_invoices as (
 of_refunds as (
 
     select
-        cast(null as varchar) as invoice_id,
+        max(told.order_id) as invoice_id,
         refunds.system,
         max(refunds.source_system) as source_system,
         refunds.source_refund_id,
@@ -131,6 +144,8 @@ of_refunds as (
         min(refunds.refunded_at) as refunded_at
     from refunds
     left join invoices on refunds.system = invoices.system and refunds.order_id = invoices.source_order_id
+    left join counted_invoices as told
+        on refunds.system = told.system and refunds.source_refund_id = told.source_order_id and told.is_return
     group by refunds.system, refunds.source_refund_id
 
 ),

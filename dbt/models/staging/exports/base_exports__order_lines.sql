@@ -39,8 +39,7 @@ texts as (
 counted as (
     select
         *,
-        row_number() over (partition by _load_id, system, order_id order by _row_number) as place_in_load,
-        max(ordered_at_text) over (partition by _load_id, system, order_id) is not null as is_time_told
+        row_number() over (partition by _load_id, system, order_id order by _row_number) as place_in_load
     from texts
 ),
 
@@ -51,11 +50,11 @@ typed as (
         {%- for column in ['line_number', 'sku', 'product_name', 'category', 'original_order_id'] %}
         texts.{{ column }}_text as {{ column }},
         {%- endfor %}
-        {{ to_quantity('texts.quantity_text') }} as quantity,
-        {{ to_unit_price('texts.unit_price_text') }} as unit_price,
         {%- for amount in line_amounts + order_amounts %}
-        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }}{{ ',' if not loop.last }}
+        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }},
         {%- endfor %}
+        {{ to_quantity('texts.quantity_text') }} as quantity,
+        {{ to_unit_price('texts.unit_price_text') }} as unit_price
     from counted as texts
 ),
 
@@ -72,7 +71,6 @@ judged as (
         coalesce(
             case
                 when typed.system is null or typed.order_id is null then 'key_missing'
-                when not typed.is_time_told then 'ordered_at_missing'
                 when typed.quantity is null then 'quantity_not_a_number'
                 when typed.unit_price_text is not null and typed.unit_price is null then 'amount_not_a_number'
                 when typed.unit_price < 0 then 'price_negative'

@@ -56,10 +56,10 @@ texts as (
 typed as (
     select
         texts.*,
-        {{ typed_order_columns() }},
         {%- for amount in amounts %}
-        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }}{{ ',' if not loop.last }}
+        {{ to_money('texts.' ~ amount ~ '_text') }} as {{ amount }},
         {%- endfor %}
+        {{ typed_order_columns() }}
     from texts
 ),
 

@@ -75,10 +75,13 @@ judged as (
     select
         keyed.*,
         keyed._group_key || '|' || keyed._item_key as _row_key,
-        coalesce(
-            keyed.refund_id,
-            substr(keyed._group_key, length(replace(keyed.system, '|', '\|')) + 2) || '|' || keyed._item_key
-        ) as source_refund_id,
+        -- The group of a refund without an order is made of its buyer's addresses, and is not for showing.
+        case
+            when keyed.refund_id is not null then keyed.refund_id
+            when keyed.order_id is not null
+                then keyed.order_id || '|' || keyed.refunded_at_text || '|' || keyed._item_key
+            else keyed.refunded_at_text || '|' || keyed._load_id || '|' || keyed._row_number
+        end as source_refund_id,
         {{ load_order_only() }} as version_at,
         case
             when keyed.system is null then 'key_missing'
