@@ -167,7 +167,7 @@ in_marts as (
         {{ row_key(['system', 'source_refund_id'], 'mapped_returns') }} as id
     from refunds
     inner join mapped_returns on refunds.refund_id = mapped_returns.refund_id
-    where mapped_returns.invoice_id is null
+    where mapped_returns.is_told_as_refund
     union all
     select
         'mapped refund' as kind,

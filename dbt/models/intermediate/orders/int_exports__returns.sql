@@ -93,6 +93,7 @@ of_invoices as (
 
     select
         invoices.order_id as invoice_id,
+        false as is_told_as_refund,
         invoices.system,
         invoices.source_system,
         case
@@ -126,6 +127,7 @@ of_refunds as (
 
     select
         max(told.order_id) as invoice_id,
+        true as is_told_as_refund,
         refunds.system,
         max(refunds.source_system) as source_system,
         refunds.source_refund_id,
@@ -164,6 +166,7 @@ final as (
     select
         unioned.system || '-' || unioned.source_refund_id as refund_id,
         unioned.invoice_id,
+        unioned.is_told_as_refund,
         unioned.system,
         unioned.source_system,
         unioned.source_refund_id,
