@@ -242,7 +242,11 @@ class Identities:
                 )
 
     def _read_exports(self, home: Path) -> None:
-        """A record began when the first file that names it says, or, without a time, when that file was delivered."""
+        """A record began when the first file that names it says; without a time, when that file was delivered.
+
+        The clock of a run may stand before that.
+        """
+        (parameters,) = raw_rows(home, "ops.run_parameters")
         delivered = {
             (row["source_system"], row["_file_name"]): row["loaded_at"]
             for row in raw_rows(
@@ -255,7 +259,7 @@ class Identities:
         named_in: dict[str, str] = {}
         for file, told in statements(home):
             first = named_in.setdefault(told.record, file)
-            at = told.at or delivered[file.split("/")[0], file]
+            at = told.at or min(delivered[file.split("/")[0], file], parameters["as_of"])
             self._add(
                 told.record,
                 at if file == first else self.records[told.record].created_at,
