@@ -164,7 +164,7 @@ AdKey = tuple[str, str, str, str, str, date]
 def ad_days(home: Path) -> dict[AdKey, tuple[str, int, int, Decimal]]:
     """Per platform, account, campaign, ad group, ad and day the last word on currency, impressions, clicks and cost."""
     found: dict[AdKey, tuple[str, int, int, Decimal]] = {}
-    readers = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _oceanengine}
+    readers = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _oceanengine, "tiktok_ads": _tiktok}
     for platform, read in readers.items():
         folder = home / "demo" / "landing" / platform
         # The later export restates the days that an earlier one has already told.
@@ -206,3 +206,13 @@ def _oceanengine(path: Path) -> list[list[str]]:
         for day, account, campaign, group, ad, shown, clicks, cost, *_ in rows
         if re.fullmatch(r"\d{4}-\d\d-\d\d", day)
     ]
+
+
+def _tiktok(path: Path) -> list[list[str]]:
+    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    return [
+        [row["Account name"], row["Campaign name"], row["Ad group name"], row["Ad name"], row["By Day"],
+         row["Currency"], row["Impressions"], row["Clicks (destination)"], row["Cost"]]
+        for row in rows
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", row["By Day"])
+    ]  # fmt: skip

@@ -33,6 +33,7 @@ from tests.integration.recompute import (
     instant,
     seed_rows,
 )
+from tests.integration.recompute_statements import published_key, statements
 
 Value = tuple[str, str]
 
@@ -122,6 +123,8 @@ class Identities:
         self._read_till(home)
         self._read_desk(home)
         self._read_events(home)
+        self._read_exports(home)
+        self.key_of = {published_key(home, key): key for key in self.records}
         blocked = Blocked()
         self.carriers: dict[Value, set[str]] = defaultdict(set)
         for record in self.records.values():
@@ -139,8 +142,10 @@ class Identities:
             if self.rules[kind]["anonymous"] == "n":
                 self.known.union(carriers)
 
-    def _add(self, key: str, created_at: str, name: str | None, values: Iterable[tuple[str, str | None]]) -> Record:
-        at = instant(created_at)
+    def _add(
+        self, key: str, created_at: str | datetime, name: str | None, values: Iterable[tuple[str, str | None]]
+    ) -> Record:
+        at = created_at if isinstance(created_at, datetime) else instant(created_at)
         record = self.records.setdefault(key, Record(key, at))
         record.created_at = min(record.created_at, at)
         if name and name.strip():
@@ -236,6 +241,37 @@ class Identities:
                     ],
                 )
 
+    def _read_exports(self, home: Path) -> None:
+        """A record began when the first file that names it says; without a time, when that file was delivered.
+
+        The clock of a run may stand before that.
+        """
+        (parameters,) = raw_rows(home, "ops.run_parameters")
+        delivered = {
+            (row["source_system"], row["_file_name"]): row["loaded_at"]
+            for row in raw_rows(
+                home,
+                "(select distinct source_system, _file_name, _load_id from raw_exports.customers) as rows"
+                " join (select load_id, max(loaded_at) as loaded_at from ops.loads group by all) as loads"
+                " on rows._load_id = loads.load_id",
+            )
+        }
+        named_in: dict[str, str] = {}
+        for file, told in statements(home):
+            first = named_in.setdefault(told.record, file)
+            at = told.at or min(delivered[file.split("/")[0], file], parameters["as_of"])
+            self._add(
+                told.record,
+                at if file == first else self.records[told.record].created_at,
+                told.name,
+                [
+                    ("phone", phone(told.phone, told.region or "CN")),
+                    ("email", (told.email or "").strip().lower()),
+                    ("member_no", told.member_no),
+                    ("openid", told.open_id),
+                ],
+            )
+
     def known_groups(self) -> list[list[Record]]:
         groups = defaultdict(list)
         for record in self.records.values():
@@ -329,12 +365,13 @@ def segment(r: int, f: int, m: int) -> str:
     return "others"
 
 
-def largest_category(order: Order) -> str:
+def largest_category(order: Order) -> str | None:
+    """The one that most of the money went to; nothing where no line tells its category."""
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for line in order.lines:
-        if not line.is_gift_card:
+        if not line.is_gift_card and line.category:
             totals[line.category] += line.net
-    return min(totals, key=lambda category: (-totals[category], category))
+    return min(totals, key=lambda category: (-totals[category], category), default=None)
 
 
 def quarter(at: datetime) -> int:
@@ -360,12 +397,13 @@ def lifecycle(
     for orders in qualifying.values():
         for before, order in pairwise(orders):
             seconds = int((order.ordered_at - before.ordered_at).total_seconds())
-            gaps[quarter(order.ordered_at), None].append(seconds)
-            gaps[quarter(order.ordered_at), largest_category(order)].append(seconds)
+            for category in {None, largest_category(order)}:
+                gaps[quarter(order.ordered_at), category].append(seconds)
 
     def usual(order: Order) -> Fraction:
         last = quarter(order.ordered_at) - 1
-        own_category = gaps.get((last, largest_category(order)), [])
+        category = largest_category(order)
+        own_category = gaps.get((last, category), []) if category else []
         if len(own_category) >= int(config["min_category_gaps"]):
             return median(own_category)
         everything = gaps.get((last, None), [])

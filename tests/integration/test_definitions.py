@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.conftest import Home
 from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
+from tests.integration.recompute_exports import exported
 from tests.integration.recompute_people import Identities, lifecycle, of_customers, rfm
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -53,7 +54,7 @@ def assert_same(ours: dict[Any, Any], published: dict[Any, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def books(company: Home) -> Books:
-    return Books(company.path)
+    return Books(company.path, exported(company.path))
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,14 @@ def test_every_order_in_the_reporting_currency_at_the_rate_of_its_day(books: Boo
             for row in orders
         },
     )  # fmt: skip
+
+
+def test_the_company_sells_and_takes_back_in_every_way(books: Books):
+    """What the comparisons above and below would say nothing of, if no order or refund were like it."""
     by_zone = [order for order in books.orders.values() if order.order_date != order.reporting_date]
     assert by_zone, "some store closes after midnight in the reporting zone"
+    assert any(refund.twin_of for refund in books.refunds.values())
+    assert any(refund.order is None for refund in books.refunds.values())
 
 
 def test_the_lines_of_an_order_add_up_to_it(company: Home, books: Books, orders):
@@ -116,12 +123,13 @@ def test_the_lines_of_an_order_add_up_to_it(company: Home, books: Books, orders)
                 for line in order.lines
             ]
             for key, order in books.orders.items()
+            if order.lines
         },
         {keys[order_id]: lines for order_id, lines in published.items()},
     )
     for row in orders:
         lines = published[row["order_id"]]
-        assert sum((line[4] for line in lines), ZERO) == row["gross_amount"] - row["discount_amount"]
+        assert not lines or sum((line[4] for line in lines), ZERO) == row["gross_amount"] - row["discount_amount"]
 
 
 def test_every_refund_return_and_void(company: Home, books: Books, orders):
@@ -143,8 +151,6 @@ def test_every_refund_return_and_void(company: Home, books: Books, orders):
             for row in published
         },
     )  # fmt: skip
-    assert any(refund.twin_of for refund in books.refunds.values())
-    assert any(refund.order is None for refund in books.refunds.values())
 
 
 def test_refunds_take_the_rate_of_their_order(company: Home, books: Books, orders):
@@ -168,11 +174,13 @@ def identities(company: Home) -> Identities:
 
 
 @pytest.fixture(scope="module")
-def customer_of(company: Home) -> dict[str, str]:
-    return {
+def customer_of(company: Home, identities: Identities) -> dict[str, str]:
+    """Whose each record is; the one whose id is published as a hash goes by its own."""
+    published = {
         f"{row['source_system']}/{row['record_type']}/{row['source_record_id']}": row["customer_id"]
         for row in rows(company, "marts.customer_identities")
     }
+    return {identities.key_of.get(key, key): customer for key, customer in published.items()}
 
 
 def test_who_is_who(identities: Identities, customer_of):

@@ -7,6 +7,7 @@ their own; the second working-out itself is in the modules `recompute…`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,8 +23,16 @@ from tests.integration.recompute_contacts import (
     read_events,
     tickets,
 )
-from tests.integration.test_definitions import assert_same, books, customer_of, rows  # noqa: F401 -- two are fixtures
+from tests.integration.recompute_statements import messages, published_id, visits
+from tests.integration.test_definitions import (
+    assert_same,
+    books,  # noqa: F401 -- this and the next two are fixtures
+    customer_of,  # noqa: F401
+    identities,  # noqa: F401
+    rows,
+)
 
+DONE_BY_THE_COMPANY = {"refund", "ticket_solved", "message_sent", "message_delivered", "message_bounced"}
 pytestmark = pytest.mark.usefixtures("newest_publication")
 
 
@@ -53,14 +62,34 @@ def test_every_event_is_one_touchpoint_of_its_person_in_its_session(touchpoints,
     )  # fmt: skip
 
 
-def test_a_session_is_credited_once_at_its_first_page(touchpoints, events):
+def test_a_session_is_credited_once_at_its_first_page_and_others_where_they_come_in(company: Home, touchpoints, events):
     first_page: dict[str, str] = {}
     for event in events:
         if event.is_page:
             first_page.setdefault(event.session, event.id)
     eligible = [row for row in touchpoints if row["is_eligible"]]
     assert set(first_page.values()) == {row["source_record_id"] for row in eligible if row["source_system"] == "events"}
-    assert {row["touchpoint_type"] for row in eligible if row["source_system"] != "events"} == {"call_in"}
+    first_clicks: dict[str, datetime] = {}
+    for message, event, at, _ in messages(company.path):
+        if event == "clicked":
+            first_clicks[message] = min(at, first_clicks.get(message, at))
+    assert_same(
+        {
+            **{
+                ("call_in", call): told["called_at"] for call, told in calls(company.path).items() if told["is_inbound"]
+            },
+            **{("store_visit", visit): at for visit, (at, _) in visits(company.path).items()},
+            **{
+                ("message_clicked", published_id(company.path, "messages", "messages", message)): at
+                for message, at in first_clicks.items()
+            },
+        },
+        {
+            (row["touchpoint_type"], row["source_record_id"]): row["occurred_at"]
+            for row in eligible
+            if row["source_system"] != "events"
+        },
+    )
 
 
 def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books: Books, customer_of):  # noqa: F811
@@ -83,6 +112,11 @@ def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books:
             record = f"shopify/customer/{checkout['customer']['id']}" if checkout["customer"] else None
             left_at = instant(checkout["created_at"])
             ours["checkout_abandoned", "shopify", str(checkout["id"]), left_at, customer_of.get(record)] += 1
+    for message, event, at, record in messages(company.path):
+        told = published_id(company.path, "messages", "messages", message)
+        ours[f"message_{event}", "messages", told, at, customer_of[record]] += 1
+    for visit, (at, record) in visits(company.path).items():
+        ours["store_visit", "touchpoints", visit, at, customer_of.get(record)] += 1
     published = Counter(
         (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
         for row in touchpoints
@@ -149,7 +183,7 @@ def test_customers_are_seen_at_their_contacts(company: Home, touchpoints):
     seen = {row["customer_id"]: (row["first_seen_at"], row["last_seen_at"]) for row in rows(company, "marts.customers")}
     times = defaultdict(list)
     for row in touchpoints:
-        if row["customer_id"] and row["touchpoint_type"] not in ("refund", "ticket_solved"):
+        if row["customer_id"] and row["touchpoint_type"] not in DONE_BY_THE_COMPANY:
             times[row["customer_id"]].append(row["occurred_at"])
     for customer, theirs in times.items():
         assert seen[customer][0] <= min(theirs), customer

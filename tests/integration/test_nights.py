@@ -20,7 +20,7 @@ from tests.integration.conftest import PROJECT, Home, differences
 
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
-    "ad_performance", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
+    "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 
@@ -73,13 +73,18 @@ def check_nothing_is_lost(home: Home) -> None:
         "select count(*), count(distinct source_record_id) from marts.touchpoints where source_system = 'events'"
     ) == [(counts["events"], counts["events"])]
     returned = {
-        currency: Decimal(amount)
-        for currency, amount in home.query(
-            "select currency, sum(amount) from marts.refunds"
-            " where source_system = 'pos' and kind <> 'void' group by all"
+        (system, currency): Decimal(amount)
+        for system, currency, amount in home.query(
+            "select source_system, currency, sum(amount) from marts.refunds"
+            " where source_system <> 'shopify' and kind <> 'void' group by all"
         )
     }
-    assert returned == {currency: Decimal(figures["returns"]) for currency, figures in totals["pos"].items()}
+    assert returned == {
+        (system, currency): Decimal(figures["returns" if system == "pos" else "refunds"])
+        for system, by_currency in totals.items()
+        for currency, figures in by_currency.items()
+        if system != "shopify" and figures.keys() & {"returns", "refunds"}
+    }
     cost = {
         (platform, currency): Decimal(amount)
         for platform, currency, amount in home.query(
