@@ -23,8 +23,7 @@ from identity.features import BIRTH, CODE, FAMILY, GIVEN, Field
 PAIRS_PER_RECORD = 60
 ALL_PAIRS = 500_000  # so many pairs are compared in any case: every pair of some thousand records
 _LARGEST_BLOCK = 4_000
-_TRIES = 4
-_MOST_RAW = 16  # pairs of all blocks, counted once a block, to a pair of the budget
+_RAW_TO_BUDGET = (16, 8, 4, 2, 1)  # pairs counted once a block, to pairs of the budget; tried in turn
 
 
 # A key: its name, whether it may stand alone, how it comes from the field's text.
@@ -73,18 +72,12 @@ def limit_and_pairs(blocks: Blocks, n: int) -> tuple[int, np.ndarray, np.ndarray
         return _LARGEST_BLOCK, *candidate_pairs(blocks, n, _LARGEST_BLOCK)
     budget = max(ALL_PAIRS, PAIRS_PER_RECORD * n)
     raw = _pairs_by_size(blocks)
-    limit = _largest(raw <= budget)
-    found = candidate_pairs(blocks, n, limit)
-    for _ in range(_TRIES):
-        # Most pairs share several keys, so more blocks than their raw count allows fit into the budget.
-        share = len(found[0]) / max(int(raw[limit]), 1)
-        wider = _largest((raw * share <= budget) & (raw <= _MOST_RAW * budget))
-        if wider <= limit:
+    # Most pairs share several keys, so more blocks fit into the budget than their raw count says.
+    for times in _RAW_TO_BUDGET:
+        limit = _largest(raw <= times * budget)
+        found = candidate_pairs(blocks, n, limit, budget if times > 1 else 0)
+        if times == 1 or len(found[0]) <= budget:
             break
-        more = candidate_pairs(blocks, n, wider)
-        if len(more[0]) > budget:
-            break
-        limit, found = wider, more
     return limit, *found
 
 
@@ -102,10 +95,12 @@ def _pairs_by_size(blocks: Blocks) -> np.ndarray:
     return np.cumsum(pairs)
 
 
-def candidate_pairs(blocks: Blocks, n: int, limit: int) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+def candidate_pairs(
+    blocks: Blocks, n: int, limit: int, enough: int = 0
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Distinct pairs (left < right, ascending) that share a block within the limit; the dropped blocks by rule.
 
-    Where all pairs are few, it is all of them.
+    Where all pairs are few, it is all of them. `enough`: stop soon after there are more than so many.
     """
     if n * (n - 1) // 2 <= ALL_PAIRS:
         left, right = np.triu_indices(n, 1)
@@ -120,8 +115,10 @@ def candidate_pairs(blocks: Blocks, n: int, limit: int) -> tuple[np.ndarray, np.
             dropped[rule] = too_large
         waiting.append(pairs[0] * n + pairs[1])
         size += len(pairs[0])
-        if size > 2 * len(seen) + 2_000_000:
+        if size > len(seen) + 1_000_000:
             seen, waiting, size = np.unique(np.concatenate([seen, *waiting])), [], 0
+            if enough and len(seen) > enough:
+                break
     seen = np.unique(np.concatenate([seen, *waiting]))
     return seen // n, seen % n, dropped
 

@@ -107,7 +107,7 @@ def _average_linkage(
         for at in np.unique(tied[one]).tolist():
             members = np.flatnonzero(tied == at)
             block = np.ix_(members, members)
-            inner = float(sums[block].sum() / counts[block].sum())
+            inner = round(float(sums[block].sum() / counts[block].sum()), _DIGITS)
             if len(members) > 2 and inner < sure:
                 mean[block] = np.where(mean[block] == best, -1.0, mean[block])
                 continue

@@ -67,7 +67,7 @@ def companies_with_pairs(draw: st.DrawFn) -> tuple[Any, list[Pair]]:
     return company, draw(st.lists(st.tuples(key, key, score), max_size=10))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(companies_with_pairs())
 def test_the_partition_is_that_of_the_definitions(given_: Any) -> None:
     company, pairs = given_
@@ -80,7 +80,7 @@ def test_the_partition_is_that_of_the_definitions(given_: Any) -> None:
             assert single or all(len(brute.held(group, t)) <= limit for t, limit in brute.hard())
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies_with_pairs())
 def test_the_fast_path_is_the_careful_path(given_: Any) -> None:
     company, pairs = given_
@@ -89,7 +89,7 @@ def test_the_fast_path_is_the_careful_path(given_: Any) -> None:
         assert getattr(fast, name).equals(getattr(careful, name))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies_with_pairs(), st.randoms(use_true_random=False))
 def test_order_direction_and_duplicates_change_nothing(given_: Any, rng: random.Random) -> None:
     (records, assertions, decisions), pairs = given_
@@ -107,7 +107,7 @@ def test_order_direction_and_duplicates_change_nothing(given_: Any, rng: random.
         assert one == other
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies_with_pairs(), st.randoms(use_true_random=False))
 def test_relabelled_records_give_the_same_partition(given_: Any, rng: random.Random) -> None:
     (records, assertions, decisions), pairs = given_
@@ -126,7 +126,7 @@ def test_relabelled_records_give_the_same_partition(given_: Any, rng: random.Ran
     assert partition(relabelled) == {frozenset(new[k] for k in group) for group in before}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(companies_with_pairs())
 def test_people_without_a_probable_pair_stay_as_they_were(given_: Any) -> None:
     company, pairs = given_

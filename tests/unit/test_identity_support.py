@@ -63,7 +63,7 @@ def crowds(draw: st.DrawFn) -> list[Pair]:
     return [(min(ends), max(ends), p) for ends, p in pairs.items()]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(crowds(), st.randoms(use_true_random=False))
 def test_neither_order_nor_names_matter(pairs: list[Pair], rng: random.Random) -> None:
     names = list("stuvwxyz")
@@ -74,7 +74,7 @@ def test_neither_order_nor_names_matter(pairs: list[Pair], rng: random.Random) -
     assert supported(renamed) == {frozenset(new[k] for k in pair) for pair in supported(pairs)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(crowds())
 def test_a_supported_group_hangs_together_and_its_mean_is_enough(pairs: list[Pair]) -> None:
     held = supported(pairs)
