@@ -56,6 +56,10 @@ test: $(STAMP) ## every test that this machine can run
 test-unit: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest tests/unit tests/architecture
 
+.PHONY: bench
+bench: $(STAMP) ## the benchmarks; the last line is one JSON object (BENCH_SHARE=0.1 for a tenth of the size)
+	@$(BIN)/python -m bench
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, sqlfluff, mypy
 	@$(BIN)/ruff check .

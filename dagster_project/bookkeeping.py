@@ -87,7 +87,7 @@ _COLUMNS = {
     "cursor_from": "From where the source was asked; empty for files.",
     "cursor_to": "How far the source was read; the next pull starts a little before it.",
     "element_count": "How many rows were looked at.",
-    "error": "What went wrong, in words.",
+    "error": "What went wrong, in words; of an admitted load, what its source would not show.",
     "exit_code": "0 published whole, 1 a step or source failed, 3 a gate refused.",
     "expectation": "The name of the expectation.",
     "expected": "What was demanded, as JSON.",

@@ -170,15 +170,22 @@ def _check_sources(house: House) -> None:
     """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
     import identity
     import ingestion
+    from dagster_project.rule_files import check_order_statuses
 
-    rules = [
+    *rules, statuses = [
         own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
-        for name in ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv")
+        for name in (
+            "identity_rules.csv",
+            "identity_blocked_values.csv",
+            "identity_overrides.csv",
+            "order_statuses.csv",
+        )
     ]
+    check_order_statuses(statuses)
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)
-        ingestion.active_sources(house.settings, [house.landing], [house.mappings])
+        ingestion.active_sources(house.settings, [house.landing], house.mapping_dirs)
     except (ingestion.IngestionError, identity.RuleError) as problem:
         raise ConfigurationError(str(problem)) from problem
 

@@ -53,6 +53,7 @@ class House:
     demo_persons: int | None = None
     demo_seed: int | None = None
     demo_down: tuple[str, ...] = ()
+    demo_faults: tuple[str, ...] = ()
     as_of: datetime | None = None
     releases_kept: int = 7
     stale_policy: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +73,8 @@ class House:
             demo=_matching(env, "OMNIHOUSE_DEMO", "auto", r"auto|0|1", "auto, 0 or 1"),
             demo_persons=_whole_number(env, "DEMO_PERSONS", None, least=1),
             demo_seed=_whole_number(env, "DEMO_SEED", None, least=0),
-            demo_down=tuple(part for part in re.split(r"[,\s]+", env.get("DEMO_DOWN", "")) if part),
+            demo_down=_words(env, "DEMO_DOWN"),
+            demo_faults=_words(env, "DEMO_FAULTS"),
             as_of=_moment(env, "OMNIHOUSE_AS_OF"),
             releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
             stale_policy=_stale_policy(env),
@@ -98,6 +100,11 @@ class House:
     def mappings(self) -> Path:
         """The company's own export mappings."""
         return self.home / "mappings"
+
+    @property
+    def mapping_dirs(self) -> tuple[Path, ...]:
+        """Folders whose mappings replace shipped ones, the later the earlier: the demo company's, then the home's."""
+        return self.demo_home / "mappings", self.mappings
 
     @property
     def lake(self) -> Path:
@@ -280,6 +287,10 @@ def _whole_number(env: Mapping[str, str], name: str, default: Default, least: in
     if text and not (text.isdigit() and int(text) >= least):
         raise ConfigurationError(f"{name} is {text!r}; it has to be a whole number, at least {least}.")
     return int(text) if text else default
+
+
+def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[,\s]+", env.get(name, "")) if part)
 
 
 def _timezone(env: Mapping[str, str]) -> str:

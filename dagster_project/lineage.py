@@ -1,7 +1,7 @@
 """Column lineage of the SQL models, read from their compiled SQL.
 
 Cached by content, so that a night on an unchanged project costs nothing. A Python model has no SQL to read; the columns
-of the clustering are supplied by hand.
+of those are supplied by hand.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ BY_HAND: dict[str, Lineage] = {
     "int_identity__clusters": {
         name: list(_RESOLVED)
         for name in ("record_key", "customer_id", "anchor_record_key", "match_rule", "match_confidence", "is_anonymous")
+    },
+    "int_identity__published_ids": {
+        name: [("intermediate", "int_identity__personal_ids", "id")] for name in ("id", "published_id")
     },
 }
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from identity.anchors import published_ids
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
@@ -30,6 +31,7 @@ __all__ = [
     "fit_model",
     "graph_table",
     "normalise_values",
+    "published_ids",
     "read_rule_file",
     "resolve",
     "score_pairs",
@@ -47,6 +49,7 @@ _MODULE_OF = {
     "fit_model": "model",
     "graph_table": "explain",
     "normalise_values": "normalise",
+    "published_ids": "anchors",
     "read_rule_file": "rules",
     "resolve": "resolution",
     "score_pairs": "model",

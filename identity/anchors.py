@@ -68,13 +68,21 @@ def customer_ids(anchor_keys: pa.Array, home_key: bytes) -> pa.Array:
 
 
 def published_record_ids(
-    source_record_id: pa.Array, record_type: pa.Array, region: pa.Array, record_key: pa.Array, home_key: bytes
+    source_record_id: pa.Array,
+    record_type: pa.Array,
+    region: pa.Array,
+    record_key: pa.Array,
+    home_key: bytes,
+    named_personal: pa.Array | None = None,
 ) -> pa.Array:
     """The source's record id, or `h_` and a keyed hash of the record key where that id is itself personal.
 
-    Personal is an id with an @, a mobile number, and every id of a record type that is a person's name for themselves.
+    Personal is an id with an @, a mobile number, every id of a record type that is a person's name for themselves, and
+    the ids that `named_personal` (booleans) marks.
     """
     personal = is_personal(source_record_id, record_type, region)
+    if named_personal is not None:
+        personal = pc.or_(personal, named_personal)
     where = pc.indices_nonzero(personal)
     if len(where) == 0:
         return source_record_id
@@ -98,6 +106,11 @@ def is_personal(source_record_id: pa.Array, record_type: pa.Array, region: pa.Ar
         is_mobile = phones.is_mobile_number(tidy(source_record_id.take(where)), region.take(where))
         personal = pc.replace_with_mask(personal, looks, is_mobile)
     return personal
+
+
+def published_ids(ids: pa.Array, home_key: bytes) -> pa.Array:
+    """`h_` and a keyed hash of each text, for ids of rows that may be made of a person's address or name."""
+    return _keyed_ids("h_", pc.binary_join_element_wise("id", ids.cast(pa.string()), "\x1f"), home_key)
 
 
 def _keyed_ids(prefix: str, messages: pa.Array, home_key: bytes) -> pa.Array:

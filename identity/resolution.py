@@ -104,7 +104,8 @@ def resolve(
 
     `records`: `record_key`, `source_system`, `record_type`, `source_record_id`, `is_anonymous`, `created_at` (UTC,
     nullable), optionally `default_region` (ISO country of phones without a prefix), `given_name`, `full_name`,
-    `family_name`, `birth_date` (a date, or ISO text), all nullable. `assertions`: `record_key`, `type`, `value`,
+    `family_name`, `birth_date` (a date, or ISO text), `has_personal_id` (publish a keyed hash in place of the record's
+    id, whatever it looks like), all nullable. `assertions`: `record_key`, `type`, `value`,
     `first_at` (nullable), optionally `last_at` (null: `first_at`); more columns are ignored. `rules`, `blocked`,
     `overrides`: see `rules`. `births`: `record_key`, `birth_night` of the records ever published; all others are born
     in `night`. `careful`: constrain every component cell by cell; slower, with the same result.
@@ -205,7 +206,9 @@ def resolve(
             "anchor_record_key": key.take(pa.array(anchor[group])),
             "match_rule": rule_names.take(pa.array(rule)),
             "match_confidence": tree.smallest_on_path(parent, edge, links.confidence[in_tree]),
-            "published_record_id": anchors.published_record_ids(source_id, kind, region, key, home_key),
+            "published_record_id": anchors.published_record_ids(
+                source_id, kind, region, key, home_key, _flag(records, "has_personal_id")
+            ),
             "is_anonymous": all_anonymous[group],
         }
     )
@@ -368,6 +371,13 @@ def _hex(hashes: np.ndarray) -> pa.Array:
 
 def _text(table: pa.Table, column: str) -> pa.Array:
     return table[column].combine_chunks().cast(pa.string())
+
+
+def _flag(table: pa.Table, column: str) -> pa.Array | None:
+    """A column of booleans, its nulls as false; None for a table without it."""
+    if column not in table.column_names:
+        return None
+    return pc.fill_null(table[column].combine_chunks().cast(pa.bool_()), False)
 
 
 def _require(table: pa.Table, columns: Sequence[str], name: str) -> None:

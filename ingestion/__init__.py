@@ -16,6 +16,7 @@ from pathlib import Path
 from ingestion.lake import LoadReport, TableReport, complete_loads, land, orphan_files, raw_view_sql, raw_views
 from ingestion.landing import landed_files
 from ingestion.ledger import Ledger, failed_line
+from ingestion.look_back import seen_before
 from ingestion.mapping import check_mappings
 from ingestion.source import (
     BadDelivery,
@@ -49,6 +50,7 @@ __all__ = [
     "plan",
     "raw_view_sql",
     "raw_views",
+    "seen_before",
     "sources",
     "unclaimed_files",
 ]
@@ -101,6 +103,7 @@ def plan(
         mapping_dirs=tuple(mapping_dirs),
         cursors=ledger.cursors(source.name),
         known_hashes=ledger.known_hashes,
+        landed_files=lambda table: ledger.landed_files(source.name, table),
         now=now or datetime.now(UTC),
     )
     return source.deliveries(source, request)

@@ -6,10 +6,11 @@ No source's knowledge and no file formats here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,9 @@ import pyarrow.compute as pc
 from ingestion.source import RawTable
 
 TEXT = pa.string()
+_WALL_CLOCK = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?)?$"
+
+_WALL_CLOCK = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 
 
 def lake_schema(table: RawTable) -> pa.Schema:
@@ -37,6 +41,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
     if unknown:
         raise ValueError(f"{table.name}: columns {sorted(unknown)} are not declared; they belong in _extra")
     given = set(data.column_names)
+    nothing = pa.nulls(data.num_rows, TEXT)
     columns: list[pa.ChunkedArray | pa.Array] = []
     for field in schema:
         if field.name in given:
@@ -46,7 +51,7 @@ def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: 
         elif field.name == "_row_number":
             columns.append(pa.array(range(first_row, first_row + data.num_rows), pa.int64()))
         else:
-            columns.append(pa.nulls(data.num_rows, field.type))
+            columns.append(nothing)
     return pa.table(columns, schema=schema)
 
 
@@ -77,6 +82,28 @@ def value_text(value: Any) -> str | None:
     return str(value)
 
 
+def text_column(values: Sequence[Any]) -> pa.Array:
+    """A database driver's column of values as `value_text` gives each, whole columns at a time where that is exact."""
+    try:
+        return pa.array(values, TEXT)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        pass
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {int}:
+        try:
+            return pa.array(values, pa.int64()).cast(TEXT)
+        except (pa.ArrowInvalid, OverflowError):
+            pass
+    elif kinds == {float}:
+        texts = [None if value is None else repr(value) for value in values]
+        # An exponent, or what is no number at all, is written out one by one.
+        if not any("e" in text or "n" in text for text in filter(None, texts)):
+            return pa.array(texts, TEXT)
+    elif kinds == {Decimal}:
+        return pa.array([None if value is None else format(value, "f") for value in values], TEXT)
+    return pa.array([value_text(value) for value in values], TEXT)
+
+
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with Z; a time without a zone is taken as UTC. Fractions only where there are any."""
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -92,22 +119,52 @@ def parse_time(text: str) -> datetime | None:
         return None
 
 
+def wall_clock_to_utc(column: pa.Array, zone: ZoneInfo) -> pa.Array:
+    """Times and dates without an offset, as a clock in `zone` showed them, in UTC; everything else as it is.
+
+    Of an hour that comes twice the first is taken; a time that no clock showed is left with a remark, so that it is
+    quarantined and not guessed.
+    """
+    is_local = pc.match_substring_regex(column, _WALL_CLOCK)
+    if not pc.any(is_local).as_py():
+        return column
+    found = pc.unique(column.filter(is_local))
+    converted = dict(zip(found.to_pylist(), (_in_utc(text, zone) for text in found.to_pylist()), strict=True))
+    return pa.array([converted.get(text, text) for text in column.to_pylist()], TEXT)
+
+
+def _in_utc(text: str, zone: ZoneInfo) -> str:
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != local:
+        return f"{text} does not exist in {zone.key}"
+    return utc_text(moment)
+
+
 def time_range(column: pa.ChunkedArray) -> tuple[datetime, datetime] | None:
     """Earliest and latest readable time in a text column.
 
-    Text order is time order among values that end in Z, which is what most systems send, so only the two ends of that
-    group are parsed; other values are parsed one by one, each distinct one once.
+    Text order is time order among values that end in Z, and among wall clocks and days without a zone, which is what
+    most systems send, so only the two ends of those groups are parsed; other values are parsed one by one, each
+    distinct one once.
     """
     ends: list[datetime] = []
-    in_utc = pc.ends_with(column, "Z")
-    zulu = column.filter(in_utc)
-    others: Iterable[str] = pc.unique(column.filter(pc.invert(in_utc))).to_pylist()
-    if len(zulu):
-        bounds = pc.min_max(zulu).as_py()
+    others: list[str] = []
+    in_utc = pc.fill_null(pc.ends_with(column, "Z"), False)
+    rest = column.filter(pc.invert(in_utc))
+    zoneless = pc.fill_null(pc.match_substring_regex(rest, _WALL_CLOCK), False)
+    for group in (column.filter(in_utc), rest.filter(zoneless)):
+        if not len(group):
+            continue
+        bounds = pc.min_max(group).as_py()
         parsed = [parse_time(bounds["min"]), parse_time(bounds["max"])]
         if None in parsed:
-            others = [*others, *pc.unique(zulu).to_pylist()]
+            others += pc.unique(group).to_pylist()
         else:
             ends += [moment for moment in parsed if moment is not None]
-    ends += [moment for text in others if text and (moment := parse_time(text)) is not None]
+    others += [text for text in pc.unique(rest.filter(pc.invert(zoneless))).to_pylist() if text]
+    ends += [moment for text in others if (moment := parse_time(text)) is not None]
     return (min(ends), max(ends)) if ends else None

@@ -68,6 +68,7 @@ class LoadReport:
     content_sha256: str | None
     tables: Mapping[str, TableReport]
     seconds: float
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows_read(self) -> int:
@@ -75,7 +76,7 @@ class LoadReport:
         return sum(table.rows_read for table in self.tables.values())
 
     def ledger_lines(self, status: str, admitted: bool, error: str | None) -> Iterator[dict[str, Any]]:
-        """What the ledger keeps of this load, one line a table."""
+        """What the ledger keeps of this load, one line a table; a table's note stands where no error does."""
         for name, table in self.tables.items():
             yield {
                 "load_id": self.load_id,
@@ -92,7 +93,7 @@ class LoadReport:
                 "last_record_at": table.last_record_at,
                 "admitted": admitted,
                 "status": status,
-                "error": error,
+                "error": error or self.notes.get(name),
                 "files": list(table.files),
             }
 
@@ -232,6 +233,7 @@ def _report(delivery: Delivery, stamp: _Stamp, load_id: str, lake_dir: Path, sec
         delivery.content_sha256,
         reports,
         seconds,
+        dict(delivery.notes),
     )
 
 

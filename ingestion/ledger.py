@@ -88,6 +88,16 @@ class Ledger:
                 result[table] = max(result.get(table, ""), line["cursor_to"])
         return result
 
+    def landed_files(self, source_system: str, source_table: str) -> list[Path]:
+        """The lake files of a table that may be read."""
+        lake = self.folder.parent.resolve()
+        return [
+            lake / name
+            for line in self.admitted_loads()
+            if line["source_system"] == source_system and line["source_table"] == source_table
+            for name in line["files"]
+        ]
+
     def known_hashes(self, source_system: str) -> frozenset[str]:
         """Contents that need no further load: admitted, or withdrawn by a person while the file still lies there."""
         return frozenset(

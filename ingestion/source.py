@@ -60,6 +60,7 @@ class Request:
     """What a source is asked for: its settings, where files may lie, and what is known already.
 
     `now` is the logical clock: a cursor never moves past it, so a record dated in the future cannot blind later pulls.
+    `landed_files` gives the admitted lake files of one of the source's tables.
     """
 
     settings: Mapping[str, str]
@@ -67,6 +68,7 @@ class Request:
     mapping_dirs: Sequence[Path]
     cursors: Mapping[str, str]
     known_hashes: Callable[[str], frozenset[str]]
+    landed_files: Callable[[str], Sequence[Path]]
     now: datetime
 
 
@@ -76,7 +78,8 @@ class Delivery:
 
     `pull` opens a dlt source whose resources yield Arrow tables named after the raw tables. A yielded table may leave
     out declared columns and may carry `_extra` and `_row_number`; the lake completes it. `feeds` is the table of a file
-    that counts the lines which could not be read.
+    that counts the lines which could not be read. `notes` is filled while pulling: for a table that the system would
+    not show, and that the rest can do without, what is missing and what to do.
     """
 
     source: Source
@@ -88,6 +91,7 @@ class Delivery:
     content_sha256: str | None = None
     feeds: str | None = None
     cursor_from: Mapping[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

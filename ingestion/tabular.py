@@ -1,193 +1,144 @@
-"""Files of rows and columns, read as text in batches: compression, encoding, delimiter, and where the header stands.
+"""Delimited files, and the one list of file formats.
 
-`FORMATS` is the one list of file formats; a further one is one more reader in it. What the columns mean belongs in
-`ingestion/sources/exports.py`.
+`FORMATS` names every format; a further one is one more reader in it. What the columns mean is the mapping's to say.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from ingestion.json_lines import read_json_lines
+from ingestion.sheet import HEAD_LINES, Block, Header, Layout, Sheet, find_header
 from ingestion.source import BadDelivery
+from ingestion.text_rows import KEPT_CHARACTERS, Rows, file_head, find_encoding, row_blocks
+from ingestion.typed_files import read_parquet, read_workbook
 
-_HEAD_BYTES = 1 << 18
-_HEAD_LINES = 60
-_BLOCK_BYTES = 8 << 20
 _DELIMITERS = (",", "\t", ";", "|")
-_BLANK = " \t\u00a0\u3000\ufeff"
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What is known about a file before it is opened. `missing` names what a header lacks to be the expected one."""
-
-    name: str
-    missing: Callable[[Sequence[str]], list[str]]
-    encoding: str | None = None
-    delimiter: str | None = None
-    skip_lines: int = 0
-
-
-@dataclass
-class Sheet:
-    """A file being read: its header (trimmed, unique names), and batches of (row numbers, text columns).
-
-    Rows with another number of cells than the header has are collected in `ragged` as (row number, text, reason).
-    """
-
-    header: list[str]
-    batches: Iterator[tuple[list[int], pa.Table]]
-    delimiter: str
-    ragged: list[tuple[int, str, str]] = field(default_factory=list)
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked where it is gzip, whatever its name says."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))
-
-
-def find_encoding(path: Path, name: str, stated: str | None) -> str:
-    """The encoding of a text file: its mark, else the stated one, else UTF-8 if it is that, else GB18030.
-
-    The whole file is decoded once, so that a wrong byte is an error with its line and not a wrong letter.
-    """
-    try:
-        with open_bytes(path) as file:
-            head = file.read(_HEAD_BYTES)
-        candidates = [encoding for mark, encoding in _MARKS if head.startswith(mark)][:1]
-        if not candidates and stated:
-            candidates = [stated]
-        if not candidates and head:
-            even, odd = head[0::2].count(0), head[1::2].count(0)
-            if max(even, odd) > len(head) // 5:
-                candidates = ["utf-16-le" if odd > even else "utf-16-be"]
-        candidates = candidates or ["utf-8", "gb18030"]
-        lines = [_broken_line(path, encoding) for encoding in candidates]
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadDelivery(
-            f"{name} is a damaged or cut-off gzip file ({error}). Nothing of it was loaded; deliver it once more."
-        ) from error
-    for encoding, line in zip(candidates, lines, strict=True):
-        if line is None:
-            return encoding
-    raise BadDelivery(
-        f"{name}, line {lines[0]}: the text is not {' nor '.join(candidates)}. Name the right `encoding` in the "
-        "mapping, or export the file as UTF-8."
-    )
-
-
-def _broken_line(path: Path, encoding: str) -> int | None:
-    """The first line that is not of this encoding."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
-    with open_bytes(path) as file:
-        while True:
-            chunk = file.read(1 << 20)
-            try:
-                line += decoder.decode(chunk, final=not chunk).count("\n")
-            except UnicodeDecodeError as error:
-                return line + bytes(error.object[: error.start]).count(b"\n")
-            if not chunk:
-                return None
+_LARGEST_HEADER_CELL = 100_000
 
 
 def read_delimited(path: Path, layout: Layout) -> Sheet:
     """A CSV or TSV file, header found by its columns: preambles differ in length between exports of one system."""
     encoding = find_encoding(path, layout.name, layout.encoding)
-    with open_bytes(path) as file:
-        head = file.read(_HEAD_BYTES)
-    text = codecs.getincrementaldecoder(encoding)().decode(head)
-    position, delimiter, header = _find_header(text.splitlines()[:_HEAD_LINES], layout)
-    sheet = Sheet(header, iter(()), delimiter)
-    sheet.batches = _batches(path, layout.name, encoding, position, sheet)
-    return sheet
+    text = encoding.decode(file_head(path, layout.name))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:HEAD_LINES]
+    delimiters = (layout.delimiter,) if layout.delimiter else _DELIMITERS
+    position, reading, header = find_header([[_cells(line, mark) for mark in delimiters] for line in lines], layout)
+    blocks = row_blocks(path, encoding, position + 1, delimiters[reading], len(header.names))
+    return Sheet(header, _parsers(blocks, header, delimiters[reading]))
 
 
-def _find_header(lines: Sequence[str], layout: Layout) -> tuple[int, str, list[str]]:
-    """(line index, delimiter, names) of the line that has every needed column, first looked for where it should be."""
-    if not any(line.strip(_BLANK) for line in lines):
-        raise BadDelivery(f"{layout.name} is empty: not even a header. Export it again.")
-    start = min(layout.skip_lines, len(lines) - 1)
-    positions = [start, *(position for position in range(len(lines)) if position != start)]
-    nearest, lacking = start, layout.missing([])
-    for position in positions:
-        for delimiter in [layout.delimiter] if layout.delimiter else _DELIMITERS:
-            names = _names(next(csv.reader([lines[position]], delimiter=delimiter), []))
-            missing = layout.missing(names)
-            if not missing:
-                return position, delimiter, names
-            if len(missing) < len(lacking):
-                nearest, lacking = position, missing
-    raise BadDelivery(
-        f"{layout.name}: none of the first {len(lines)} lines is the expected header; line {nearest + 1} comes closest "
-        f"and lacks {', '.join(lacking)}. Check that the file lies in the right landing folder, export it with these "
-        "columns, or name the header's own words as aliases in the mapping."
-    )
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line[:_LARGEST_HEADER_CELL] if '"' in line else line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
-def _names(cells: Sequence[str]) -> list[str]:
-    """Trimmed header names, made unique so that no column hides another."""
-    names: dict[str, None] = {}
-    for number, cell in enumerate(cells, start=1):
-        name = cell.strip(_BLANK) or f"column {number}"
-        names[f"{name} ({number})" if name in names else name] = None
-    return list(names)
+def _parsers(blocks: Iterator[Rows], header: Header, delimiter: str) -> Iterator[Callable[[], Block]]:
+    for rows in blocks:
+        yield lambda rows=rows: _parsed(rows, header, delimiter)  # type: ignore[misc]
 
 
-def _batches(path: Path, name: str, encoding: str, position: int, sheet: Sheet) -> Iterator[tuple[list[int], pa.Table]]:
-    skipped: set[int] = set()
+def _parsed(rows: Rows, header: Header, delimiter: str) -> Block:
+    """A block's cells. A row with another number of cells than the header is set aside."""
+    begins, lines = rows.begins()
+    if not len(begins):
+        empty = pa.table({name: pa.array([], pa.string()) for name in header.names})
+        return Block(empty, pa.array([], pa.int64()), rows.broken)
+    ragged: dict[int, tuple[str, str]] = {}
 
-    def keep_ragged(row: pacsv.InvalidRow) -> str:
-        # Blank lines are no rows to pyarrow, so its number is the row's place and not always the file's line.
-        skipped.add(row.number)
+    def set_aside(row: pacsv.InvalidRow) -> str:
         reason = f"{row.actual_columns} cells where the header has {row.expected_columns}"
-        sheet.ragged.append((row.number, row.text, reason))
+        ragged[row.number - 1] = (row.text[:KEPT_CHARACTERS], reason)
         return "skip"
 
     try:
-        with open_bytes(path) as file:
-            reader = pacsv.open_csv(
-                file,
-                read_options=pacsv.ReadOptions(
-                    column_names=sheet.header,
-                    skip_rows=position + 1,
-                    encoding="utf8" if encoding in {"utf-8", "utf-8-sig"} else encoding,
-                    use_threads=False,
-                    block_size=_BLOCK_BYTES,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=sheet.delimiter, newlines_in_values=True, invalid_row_handler=keep_ragged
-                ),
-                convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(sheet.header, pa.string())),
-            )
-            number = position + 1
-            for batch in reader:
-                numbers: list[int] = []
-                while len(numbers) < batch.num_rows:
-                    number += 1
-                    if number not in skipped:
-                        numbers.append(number)
-                yield numbers, pa.Table.from_batches([batch])
+        table = pacsv.read_csv(
+            pa.BufferReader(rows.data),
+            read_options=pacsv.ReadOptions(column_names=header.names, use_threads=False, block_size=len(rows.data) + 1),
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside
+            ),
+            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(header.names, pa.string())),
+        )
     except pa.ArrowInvalid as error:
-        if str(error).startswith("Empty CSV file"):
-            return
+        return _parsed_in_halves(rows, header, delimiter, str(error))
+    numbers = pa.array(lines)
+    if ragged:
+        kept = [place for place in range(table.num_rows + len(ragged)) if place not in ragged]
+        # A lone carriage return inside a cell is a row's end to the parser: places then stand for line numbers.
+        known = len(lines) == table.num_rows + len(ragged)
+        where = lines if known else range(rows.line, rows.line + table.num_rows + len(ragged))
+        numbers = pa.array([int(where[place]) for place in kept], pa.int64())
+        rows.broken += [(int(where[place]), text, reason) for place, (text, reason) in ragged.items()]
+    elif len(lines) != table.num_rows:
+        numbers = pa.array(range(rows.line, rows.line + table.num_rows), pa.int64())
+    return Block(table, numbers, sorted(rows.broken))
+
+
+def _parsed_in_halves(rows: Rows, header: Header, delimiter: str, reason: str) -> Block:
+    """A block with a row that the parser cannot read at all: that row is set aside."""
+    begins, lines = rows.begins()
+    if len(begins) == 1:
+        text = rows.data[begins[0] :].decode("utf-8", "replace").rstrip()[:KEPT_CHARACTERS]
+        alone = Rows(b"", rows.line, rows.inner, [*rows.broken, (int(lines[0]), text, reason.splitlines()[0])])
+        return _parsed(alone, header, delimiter)
+    parts = [_parsed(half, header, delimiter) for half in rows.halves()]
+    return Block(
+        pa.concat_tables(part.rows for part in parts),
+        pa.concat_arrays([part.numbers for part in parts]),
+        sorted(rows.broken + parts[0].broken + parts[1].broken),
+    )
+
+
+_SIGNATURES = (
+    (b"PK\x03\x04", "xlsx"),
+    (b"\xd0\xcf\x11\xe0", "xlsx"),
+    (b"PAR1", "parquet"),
+)
+_PAGES = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<head", b"<body")
+
+
+def find_format(path: Path, name: str, stated: str | None) -> str:
+    """The format of a file: what its content says, which has to agree with what the mapping states.
+
+    Raises BadDelivery for a web page, which some systems call a workbook, and where content and mapping disagree.
+    """
+    head = file_head(path, name)
+    start = head[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    found = next((kind for mark, kind in _SIGNATURES if head.startswith(mark)), None)
+    if found is None and start[:9].lower().startswith(_PAGES):
         raise BadDelivery(
-            f"{name} cannot be read as a table ({str(error).splitlines()[0]}). Look for a quote that is not closed "
-            "near the place named, or export the file again."
-        ) from error
+            f"{name} is a web page or XML whatever its name says. Open it in a spreadsheet program and save it as CSV "
+            "or XLSX, or log in again and export it once more."
+        )
+    if found is None and stated in {"xlsx", "parquet"}:
+        raise BadDelivery(f"{name} is no {stated} file, which its mapping says it is. Export it again in that format.")
+    if found and stated and found != stated:
+        raise BadDelivery(
+            f"{name} is {found} by its content, but its mapping says `format: {stated}`. Leave `format` out of the "
+            "mapping, or export the file in that format."
+        )
+    if found or stated:
+        return str(found or stated)
+    return "jsonl" if start.startswith(b"{") else "csv"
 
 
-FORMATS: dict[str, Callable[[Path, Layout], Sheet]] = {"csv": read_delimited, "tsv": read_delimited}
+def open_sheet(path: Path, layout: Layout, stated: str | None) -> Sheet:
+    """The file in the format it has. Raises BadDelivery where it is not what its mapping says."""
+    return FORMATS[find_format(path, layout.name, stated)](path, layout)
+
+
+FORMATS: dict[str, Callable[[Path, Layout], Sheet]] = {
+    "csv": read_delimited,
+    "tsv": read_delimited,
+    "xlsx": read_workbook,
+    "parquet": read_parquet,
+    "jsonl": read_json_lines,
+}

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Literal
+
+from ingestion.source import names
 
 Mark = Literal[".", ","]
 
@@ -19,25 +22,26 @@ _SPREADSHEET_TEXT = re.compile(r'^="(.*)"$', re.DOTALL)
 _CURRENCY = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥￥₩₹₽฿₫₺₴₱元円])\s*|\s*(?:[A-Z]{3}|[$€£¥￥₩₹₽฿₫₺₴₱元円])$")
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009\u3000'’")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_POINT_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?$|^\.\d+$")
-_COMMA_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$|^,\d+$")
+_POINT_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?$|^\.\d+$", re.ASCII)
+_COMMA_NUMBER = re.compile(r"^(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$|^,\d+$", re.ASCII)
 # Shapes that only one of the two decimal marks explains.
-_ONLY_POINT = re.compile(r"^[\d,]*\.(?:\d{1,2}|\d{4,})$|,\d{3}\.|,.*,")
-_ONLY_COMMA = re.compile(r"^[\d.]*,(?:\d{1,2}|\d{4,})$|\.\d{3},|\..*\.")
+_ONLY_POINT = re.compile(r"^[\d,]*\.(?:\d{1,2}|\d{4,})$|,\d{3}\.|,.*,", re.ASCII)
+_ONLY_COMMA = re.compile(r"^[\d.]*,(?:\d{1,2}|\d{4,})$|\.\d{3},|\..*\.", re.ASCII)
 
-_DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%Y年%m月%d日",
-    "%d.%m.%Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d %b %Y",
-    "%d %B %Y",
+# Layouts that can be read in one way only: the year leads, or the month has a name, or points say day.month.year.
+_MONTHS = names("jan feb mar apr may jun jul aug sep oct nov dec")
+_MONTH_NAMES = {*_MONTHS, *names("january february march april june july august september october november december")}
+_DAY = (
+    r"(?:(?P<y1>\d{4})(?P<mark>[-/.])(?P<m1>\d{1,2})(?P=mark)(?P<d1>\d{1,2})"
+    r"|(?P<y2>\d{4})(?P<m2>\d\d)(?P<d2>\d\d)"
+    r"|(?P<y3>\d{4})年(?P<m3>\d{1,2})月(?P<d3>\d{1,2})日"
+    r"|(?P<d4>\d{1,2})\.(?P<m4>\d{1,2})\.(?P<y4>\d{4})"
+    r"|(?P<m5>[A-Za-z]{3,9})\.? (?P<d5>\d{1,2}), (?P<y5>\d{4})"
+    r"|(?P<d6>\d{1,2}) (?P<m6>[A-Za-z]{3,9})\.? (?P<y6>\d{4}))"
 )
-_CLOCK_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
+_CLOCK = r"(?P<h>\d{1,2}):(?P<min>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
+_OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
+_TIME = re.compile(rf"^{_DAY}(?:(?:T|,?\s+){_CLOCK}(?:\s*{_OFFSET})?)?$", re.ASCII)
 _YES = {"true", "yes", "y", "1", "t", "是", "subscribed", "oui", "ja", "si", "sí"}
 _NO = {"false", "no", "n", "0", "f", "否", "unsubscribed", "not_subscribed", "non", "nein"}
 
@@ -56,9 +60,9 @@ def is_missing(text: str) -> bool:
 
 
 def plain_text(text: str) -> str | None:
-    """A cell of text, None where it is blank or the `--` that ad platforms print for nothing."""
+    """A cell of text, None where it is blank or one of the dashes that platforms print for nothing."""
     cell = bare(text)
-    return None if cell in {"", "--"} else cell
+    return None if cell in {"", "-", "--"} else cell
 
 
 def _digits(text: str) -> tuple[str, str]:
@@ -89,31 +93,33 @@ def decimal_mark(cells: Iterable[str]) -> Mark | None:
     return "." if points > commas else ","
 
 
-def number(text: str, mark: Mark) -> str:
-    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found."""
+def number(text: str, mark: Mark, decimal_places: int = 0) -> str:
+    """`$1,234.50`, `-$0.95`, `1.234,50 €`, `="123"`, `(12)` as 1234.50, -0.95, 1234.50, 123, -12; else as found.
+
+    With `decimal_places` the point moves that far to the left: 24570000 by 6 is 24.570000.
+    """
     sign, digits = _digits(text)
     pattern, thousands = (_POINT_NUMBER, ",") if mark == "." else (_COMMA_NUMBER, ".")
     if not pattern.match(digits):
         return text
     plain = digits.replace(thousands, "").replace(",", ".")
-    return sign + (f"0{plain}" if plain.startswith(".") else plain)
+    plain = f"0{plain}" if plain.startswith(".") else plain
+    if decimal_places:
+        plain = format(Decimal(plain).scaleb(-decimal_places), "f")
+    return sign + plain
 
 
 def date(text: str, formats: Sequence[str]) -> str:
-    """A calendar date as YYYY-MM-DD. Without `formats` only layouts that cannot be misread are tried; else as found."""
+    """A calendar date as YYYY-MM-DD. Without `formats` only layouts that cannot be misread are tried; else as found.
+
+    Of a day with a time the calendar date stands as written.
+    """
     cell = bare(text)
-    for layout in formats or _DATE_FORMATS:
-        try:
-            return datetime.strptime(cell, layout).date().isoformat()  # noqa: DTZ007 - a calendar day has no zone
-        except ValueError:
-            continue
-    if not formats:
-        try:
-            # A day exported with a time of midnight; the calendar date stands as written.
-            return datetime.fromisoformat(cell).date().isoformat()
-        except ValueError:
-            pass
-    return text
+    if formats:
+        moment = _by_formats(cell, formats)
+        return moment[0].date().isoformat() if moment else text
+    moment = _by_looks(cell)
+    return moment[0].date().isoformat() if moment else text
 
 
 def time(text: str, formats: Sequence[str]) -> str:
@@ -122,27 +128,58 @@ def time(text: str, formats: Sequence[str]) -> str:
     A date without a time stays a date. Without `formats` only layouts that cannot be misread are tried; else as found.
     """
     cell = bare(text)
+    moment = _by_formats(cell, formats) if formats else _by_looks(cell)
+    try:
+        return _iso(*moment) if moment else text
+    except OverflowError:
+        return text
+
+
+def _by_formats(cell: str, formats: Sequence[str]) -> tuple[datetime, bool] | None:
     for layout in formats:
         try:
-            return _iso(datetime.strptime(cell, layout), "%H" in layout or "%I" in layout)  # noqa: DTZ007 - may have none
+            moment = datetime.strptime(cell, layout)  # noqa: DTZ007 - may have none
         except ValueError:
             continue
-    if formats:
-        return text
+        return moment, any(mark in layout for mark in ("%H", "%I", "%c", "%X"))
+    return None
+
+
+def _by_looks(cell: str) -> tuple[datetime, bool] | None:
+    """(the moment, whether it has a clock) of a cell whose layout leaves no doubt."""
+    match = _TIME.match(cell)
+    if not match:
+        return None
+    found = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
+    month = found["m"].lower()
+    if not month.isdigit():
+        if month not in _MONTH_NAMES:
+            return None
+        month = str(_MONTHS.index(month[:3]) + 1)
+    hour = int(found.get("h", 0))
+    if half := found.get("half"):
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half in "pP" else 0)
+    fraction = int(found.get("f", "0").ljust(6, "0")[:6])
     try:
-        return _iso(datetime.fromisoformat(cell), len(cell) > len("2026-01-01"))
+        day = datetime(int(found["y"]), int(month), int(found["d"]), tzinfo=_offset(found.get("zone")))
+        moment = day.replace(
+            hour=hour, minute=int(found.get("min", 0)), second=int(found.get("s", 0)), microsecond=fraction
+        )
     except ValueError:
-        pass
-    day = date(cell, ())
-    if day != cell:
-        return day
-    for day_layout in _DATE_FORMATS:
-        for clock in _CLOCK_FORMATS:
-            try:
-                return _iso(datetime.strptime(cell, f"{day_layout} {clock}"), True)  # noqa: DTZ007 - has none
-            except ValueError:
-                continue
-    return text
+        return None
+    return moment, "h" in found
+
+
+def _offset(text: str | None) -> timezone | None:
+    if text is None or text in {"Z", "UTC", "GMT"}:
+        return UTC if text else None
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    if int(digits[:2]) > 14 or int(digits[2:]) > 59:
+        raise ValueError("no such offset")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
 
 
 def _iso(moment: datetime, has_clock: bool) -> str:

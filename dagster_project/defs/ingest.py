@@ -49,10 +49,12 @@ class _State:
     rows_landed: int = 0
     rows_rejected: int = 0
     refusals: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
     def add(self, report: LoadReport) -> None:
         self.loads += 1
+        self.notes |= report.notes
         for table in report.tables.values():
             self.rows_read += table.rows_read
             self.rows_landed += table.rows_landed
@@ -133,7 +135,7 @@ def _company(night: Night) -> Iterator[tuple[Mapping[str, Mapping[str, str]], Pa
     from ingestion.demo import Company
 
     try:
-        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down)
+        company = Company(house.demo_home, *house.demo_size(), down=house.demo_down, faults=house.demo_faults)
     except ValueError as problem:
         raise StepFailed(str(problem)) from problem
     with night.step("demo company") as step:
@@ -151,11 +153,11 @@ def _pull_all(
     arrivals: queue.Queue[tuple[str, Delivery | None, LoadReport | Exception | None]] = queue.Queue()
     work = house.home / "work"
     shutil.rmtree(work, ignore_errors=True)
-    active = ingestion.active_sources(settings, [landing], [house.mappings])
+    active = ingestion.active_sources(settings, [landing], house.mapping_dirs)
     systems = {name: _systems(sources[name], landing, house) for name in active}
     states = {system: _State() for listed in systems.values() for system in listed}
     for name in active:
-        deliveries = ingestion.plan(sources[name], settings, [landing], [house.mappings], ledger, now=night.as_of)
+        deliveries = ingestion.plan(sources[name], settings, [landing], house.mapping_dirs, ledger, now=night.as_of)
         threading.Thread(target=_pull, args=(name, deliveries, house, work, arrivals), daemon=True).start()
     refused_before = ledger.refused_hashes()
     waiting, found = set(active), []
@@ -175,12 +177,12 @@ def _pull_all(
     shutil.rmtree(work, ignore_errors=True)
     absent = [name for name, source in sources.items() if name not in active and source.settings]
     absent += [
-        folder for source in sources.values() for folder in source.folders([house.mappings]) if folder not in states
+        folder for source in sources.values() for folder in source.folders(house.mapping_dirs) if folder not in states
     ]
     night.sources = {name: state.as_dict() for name, state in states.items()} | {
         name: _State("absent", "not configured, or no file has landed").as_dict() for name in absent
     }
-    night.unclaimed_files = ingestion.unclaimed_files([landing], [house.mappings])
+    night.unclaimed_files = ingestion.unclaimed_files([landing], house.mapping_dirs)
     if night.unclaimed_files:
         print(f"! no source reads {', '.join(night.unclaimed_files[:5])}; see the landing folders in the README")
     return found
@@ -190,7 +192,7 @@ def _systems(source: Source, landing: Path, house: House) -> list[str]:
     """The source systems that an active source reads tonight: itself, or each landing folder that holds something."""
     if source.settings:
         return [source.name]
-    return [folder for folder in source.folders([house.mappings]) if any((landing / folder).glob("*"))]
+    return [folder for folder in source.folders(house.mapping_dirs) if any((landing / folder).glob("*"))]
 
 
 def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, arrivals: queue.Queue[Any]) -> None:
@@ -229,7 +231,11 @@ def _admit(
                 for name, table in report.tables.items()
             },
             suite,
-            {"as_of": night.as_of, "rows": {name: table.rows_landed for name, table in report.tables.items()}},
+            {
+                "as_of": night.as_of,
+                "rows": {name: table.rows_landed for name, table in report.tables.items()},
+                "seen_before": ingestion.seen_before(ledger, report),
+            },
             load_id=report.load_id,
             settings={"memory_limit": night.house.memory_limit, "temp_directory": str(night.house.spill)},
         )
@@ -274,6 +280,8 @@ def _close(night: Night, name: str, state: _State) -> None:
     detail = f"{state.loads} loads" if state.loads else "nothing new"
     if state.rows_rejected:
         detail += f", {state.rows_rejected:,} unreadable lines"
+    for note in state.notes.values():
+        print(f"! {name}: {night.without_secrets(note)}")
     if state.status == "stale":
         detail += f", {len(state.refusals)} failed"
         night.problem("source", name, state.reason)

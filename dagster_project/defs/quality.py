@@ -23,6 +23,7 @@ _FED_BY = {
     "refunds": ("stg_shopify__refunds",),
     "touchpoints": ("stg_events__events", "stg_shopify__orders", "stg_pos__receipts", "stg_zendesk__tickets"),
     "service_tickets": ("stg_zendesk__tickets",),
+    "messages": ("stg_exports__messages",),
     "ad_performance": ("stg_exports__ad_performance",),
     "customer_rfm": (),
     "customer_lifecycle": ("stg_shopify__customers", "stg_pos__members"),

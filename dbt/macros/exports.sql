@@ -91,15 +91,39 @@
 {%- endmacro %}
 
 {# The first rule that the times of a row break; NULL for none. Each column has its raw text beside it as `<column>_text`;
-   the first one cannot be missing. #}
-{% macro broken_time_rule(columns, alias) -%}
+   the `needed` ones cannot be missing. #}
+{% macro broken_time_rule(columns, alias, needed=[]) -%}
     case
         when not {{ is_known_timezone(alias ~ '.timezone') }} then 'timezone_unknown'
         {%- for column in columns %}
         {%- set raw = alias ~ '.' ~ column ~ '_text' %}
         when {{ is_nonexistent_time(raw, alias ~ '.timezone') }} then 'time_does_not_exist'
-        when {{ alias }}.{{ column }} is null{{ '' if loop.first else ' and ' ~ raw ~ ' is not null' }}
+        when {{ alias }}.{{ column }} is null{{ '' if column in needed else ' and ' ~ raw ~ ' is not null' }}
             then '{{ column }}_not_a_time'
         {%- endfor %}
+    end
+{%- endmacro %}
+
+{# A word of an export as export_words.csv lists it: lower case, and one _ for whatever stands between its letters. #}
+{% macro plain_word(column) -%}
+    nullif(trim(regexp_replace(lower({{ column }}), '[^\p{L}\p{N}]+', '_', 'g'), '_'), '')
+{%- endmacro %}
+
+{# A text of a row, for publication: NULL when an address stands in it, a mailbox, a phone number with its country's prefix or
+   of China's form, or the phone number that the row itself names. #}
+{% macro without_address(column, phone=none) -%}
+    case
+        when
+            not regexp_matches(
+                {{ column }}, '@|＠|%40|\+[0-9][0-9 ()./-]{7,}|(^|[^0-9])1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}([^0-9]|$)'
+            )
+            {%- if phone %}
+            and not coalesce(
+                length({{ phone_digits(phone) }}) > 5
+                and contains(regexp_replace({{ column }}, '[^0-9+]', '', 'g'), ltrim({{ phone_digits(phone) }}, '+')),
+                false
+            )
+            {%- endif %}
+            then {{ column }}
     end
 {%- endmacro %}

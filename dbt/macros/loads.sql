@@ -132,8 +132,9 @@
     {% endif %}
 {% endmacro %}
 
-{# dbt's own macro, with one more reason to rebuild: a load that the model has taken in was withdrawn since, so rows have to
-   leave and older versions have to come back. #}
+{# dbt's own macro, with two more reasons to rebuild. A load that the model has taken in was withdrawn since, so rows have to
+   leave and older versions have to come back. Or a load is new that is older than one taken in, and the model says
+   (meta: {in_load_order: true}) that it has to see loads in their order. #}
 {% macro should_full_refresh() %}
     {% set asked = config.get('full_refresh') %}
     {% if asked is none %}
@@ -142,11 +143,17 @@
     {% if asked or not execute or not model_loads() or model.config.materialized != 'incremental' %}
         {% do return(asked) %}
     {% endif %}
-    {% set withdrawn = run_query(
-        "select count(*) from " ~ load_ledger() ~ " as ledger where ledger.model = '" ~ model.name ~ "'"
+    {% set taken_in = "from " ~ load_ledger() ~ " as ledger where ledger.model = '" ~ model.name ~ "'" %}
+    {% set found = run_query(
+        "select count(*) " ~ taken_in
         ~ " and not exists (select 1 from " ~ loads_table() ~ " as loads where loads.admitted"
         ~ " and loads.load_id = ledger.load_id and loads.source_system = ledger.source_system"
         ~ " and loads.source_table = ledger.source_table)"
-    ) %}
-    {% do return(withdrawn.columns[0].values()[0] > 0) %}
+    ).columns[0].values()[0] %}
+    {% if not found and config.get('meta', {}).get('in_load_order') %}
+        {% set pending = pending_load_ids() %}
+        {% set newest = run_query("select max(ledger.load_id) " ~ taken_in).columns[0].values()[0] %}
+        {% do return((pending and newest and pending[0] < newest) or false) %}
+    {% endif %}
+    {% do return(found > 0) %}
 {% endmacro %}

@@ -1,4 +1,5 @@
 -- Every order's amounts follow from each other, from its lines and from its refunds, to the minor unit.
+-- Exports may bring orders without their lines.
 with lines as (
     select
         order_id,
@@ -16,6 +17,12 @@ refunds as (
     from {{ ref('refunds') }}
     where is_counted and order_id is not null
     group by order_id
+),
+
+without_lines as (
+    select order_id
+    from {{ ref('int_exports__invoices') }}
+    where sale_lines = 0
 )
 
 select orders.order_id
@@ -28,9 +35,13 @@ where
     or orders.refund_amount < 0
     or orders.refund_amount > orders.due_amount
     or orders.refund_amount <> coalesce(refunds.amount, 0)
-    or coalesce(lines.net_amount, 0) <> orders.gross_amount - orders.discount_amount
+    or (
+        coalesce(lines.net_amount, 0) <> orders.gross_amount - orders.discount_amount
+        and (lines.order_id is not null or orders.order_id not in (select without_lines.order_id from without_lines))
+    )
     or orders.net_amount_reporting <> orders.due_amount_reporting - coalesce(refunds.amount_reporting, 0)
     or (
         orders.fx_rate = 1
         and coalesce(lines.net_amount_reporting, 0) <> orders.gross_amount - orders.discount_amount
+        and (lines.order_id is not null or orders.order_id not in (select without_lines.order_id from without_lines))
     )

@@ -8,14 +8,14 @@ A platform restates: a day's figures are final three days after they were first 
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
 from ingestion.demo.clock import SHANGHAI, generator, last_complete_date, night_instant
+from ingestion.demo.csv_text import csv_file
 
 RESTATED_DAYS = 3
 HISTORY_BEGINS = date(2024, 7, 1)
@@ -57,12 +57,15 @@ PLATFORMS = (
         ("Prospecting", "Retargeting", "Lookalike_JP", "Sale"),
     ),
     Platform("oceanengine", "欧姆零售", "CNY", SHANGHAI, 6500, ("夏季上新", "会员召回", "直播引流", "品牌词")),
+    Platform("tiktok_ads", "Omni JP", "JPY", "Asia/Tokyo", 15000, ("Spark_JP", "Summer_JP", "Live_JP", "Reach_JP")),
 )
-CAMPAIGNS = {platform.name: platform.campaigns for platform in PLATFORMS}
+# Of those whose visitors arrive in the web shop; who saw an ad in TikTok comes to a store.
+CAMPAIGNS = {platform.name: platform.campaigns for platform in PLATFORMS if platform.name != "tiktok_ads"}
 _AD_GROUPS = {
     "google_ads": ("Exact", "Broad"),
     "meta_ads": ("Women 25-44", "Men 25-44"),
     "oceanengine": ("女装-定向", "男装-通投"),
+    "tiktok_ads": ("Lookalike 18-34", "Interest fashion"),
 }
 
 
@@ -114,7 +117,9 @@ def ad_files(persons: int, seed: int, night: int) -> dict[str, bytes]:
     files = {}
     for platform in PLATFORMS:
         newest = newest_day(platform, night)
-        if night == 1:
+        if night == 1 and platform.name == "tiktok_ads":
+            spans = [(HISTORY_BEGINS, newest)]
+        elif night == 1:
             spans = [(first, min(last, newest)) for first, last in QUARTERS if first <= newest]
         else:
             spans = [(newest - timedelta(days=RESTATED_DAYS), newest)]
@@ -126,10 +131,10 @@ def ad_files(persons: int, seed: int, night: int) -> dict[str, bytes]:
     return files
 
 
-def final_costs(persons: int, seed: int, night: int) -> dict[tuple[str, str], int]:
-    """Cost per platform and currency over all days reported by the night, restated values counted once."""
+def final_costs(persons: int, seed: int, night: int, folders: Collection[str]) -> dict[tuple[str, str], int]:
+    """Cost per platform of these folders and currency over all days reported, restated values counted once."""
     totals = {}
-    for platform in PLATFORMS:
+    for platform in [platform for platform in PLATFORMS if platform.name in folders]:
         newest = newest_day(platform, night)
         days = [HISTORY_BEGINS + timedelta(days=at) for at in range((newest - HISTORY_BEGINS).days + 1)]
         cost = sum(row.cost for day in days for row in ad_rows(platform, persons, seed, day, newest))
@@ -143,12 +148,6 @@ def _decimal(minor: int) -> str:
 
 def _thousands(minor: int) -> str:
     return f"{minor // 100:,}.{minor % 100:02d}"
-
-
-def _csv(rows: list[list[str]], encoding: str) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode(encoding)
 
 
 def _google(platform: Platform, rows: list[AdRow]) -> bytes:
@@ -182,7 +181,7 @@ def _google(platform: Platform, rows: list[AdRow]) -> bytes:
     ]
     for title in ("Total: Ads", "Total: Account"):
         lines.append([title, " --", " --", " --", " --", platform.currency, *totals])
-    return _csv(lines, "utf-8")
+    return csv_file(lines, "utf-8")
 
 
 def _meta(platform: Platform, rows: list[AdRow]) -> bytes:
@@ -211,7 +210,7 @@ def _meta(platform: Platform, rows: list[AdRow]) -> bytes:
     for row in rows:
         names = [row.day.isoformat(), platform.account, row.campaign, row.ad_group, row.ad]
         lines.append([*span, *names, *figures([row]), "7-day click"])
-    return b"\xef\xbb\xbf" + _csv(lines, "utf-8")
+    return b"\xef\xbb\xbf" + csv_file(lines, "utf-8")
 
 
 def _ocean(platform: Platform, rows: list[AdRow]) -> bytes:
@@ -229,11 +228,32 @@ def _ocean(platform: Platform, rows: list[AdRow]) -> bytes:
             str(sum(row.conversions for row in rows)),
         ]
     )  # fmt: skip
-    return _csv(lines, "gbk")
+    return csv_file(lines, "gbk")
 
 
-_LAYOUT = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _ocean}
-_FILE_STEM = {"google_ads": "ad_performance_report", "meta_ads": "Omni-Global-Ads", "oceanengine": "ad_report"}
+def _tiktok(platform: Platform, rows: list[AdRow]) -> bytes:
+    """A line of totals at the end; the currency in a column, whole yen."""
+    lines = [
+        [
+            "Account name", "Campaign name", "Ad group name", "Ad name", "By Day", "Currency", "Cost", "Impressions",
+            "Clicks (destination)", "Conversions",
+        ]
+    ]  # fmt: skip
+    for row in rows:
+        names = [platform.account, row.campaign, row.ad_group, row.ad, row.day.isoformat(), platform.currency]
+        lines.append([*names, *(str(n) for n in (row.cost, row.impressions, row.clicks, row.conversions))])
+    sums = [sum(n) for n in zip(*((r.cost, r.impressions, r.clicks, r.conversions) for r in rows), strict=True)]
+    lines.append(["", f"Total of {len(rows)} results", "-", "-", "-", "-", *(str(n) for n in sums)])
+    return csv_file(lines, "utf-8")
+
+
+_LAYOUT = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _ocean, "tiktok_ads": _tiktok}
+_FILE_STEM = {
+    "google_ads": "ad_performance_report",
+    "meta_ads": "Omni-Global-Ads",
+    "oceanengine": "ad_report",
+    "tiktok_ads": "TikTok-Ads-Report",
+}
 
 
 def fx_files(seed: int, night: int) -> dict[str, bytes]:
@@ -253,4 +273,4 @@ def fx_files(seed: int, night: int) -> dict[str, bytes]:
         if night == 1 or at == len(days) - 1:
             lines.extend([day.isoformat(), code, "CNY", f"{walks[code][at]:.6f}"] for code, _ in FX_START)
     name = "fx_rates_history" if night == 1 else f"fx_rates_{newest:%Y%m%d}"
-    return {f"fx_rates/{name}.csv": _csv(lines, "utf-8")}
+    return {f"fx_rates/{name}.csv": csv_file(lines, "utf-8")}

@@ -28,6 +28,11 @@ _GROUP_ID = 360_001_000_001
 _BRAND_ID = 360_002_000_001
 _ORDER_FIELD = 360_003_000_001
 _CATEGORY_FIELD = 360_003_000_002
+ORGANIZATIONS = tuple(
+    (360_005_000_001 + at, name)
+    for at, name in enumerate(("Harbour Hotels", "Lindenhof GmbH", "Studio Aoyama", "Bund Offices"))
+)
+_A_DELETED = 97  # one ticket of so many ends in the bin
 
 
 @dataclass(slots=True)
@@ -45,6 +50,8 @@ class Ticket:
     replied: int
     solved: int
     closed: int
+    first_solved: int
+    deleted: int | None = None
     reopened: int | None = None
     replies: int = 1
     offered: int | None = None
@@ -113,6 +120,7 @@ def _ticket(
         replied=replied,
         solved=solved,
         closed=solved + 4 * DAY,
+        first_solved=solved,
         replies=die.choices((1, 2, 3, 5), (0.55, 0.25, 0.15, 0.05))[0],
         assignee_id=1_800_000_000_000 + die.randint(1, 12),
     )
@@ -128,10 +136,15 @@ def _ticket(
     ticket.changes = sorted({created, replied, solved, ticket.closed, *ticket.rating_changes()})
     if ticket.reopened is not None:
         ticket.changes = sorted({*ticket.changes, ticket.reopened})
+    if number % _A_DELETED == 0:
+        ticket.deleted = ticket.changes[-1] + DAY
+        ticket.changes.append(ticket.deleted)
     return ticket
 
 
 def _status(ticket: Ticket, instant: int) -> str:
+    if ticket.deleted is not None and ticket.deleted <= instant:
+        return "deleted"
     if ticket.closed <= instant:
         return "closed"
     if ticket.solved <= instant:
@@ -145,6 +158,11 @@ def _score(ticket: Ticket, instant: int) -> str:
     if ticket.rated is not None and ticket.rated <= instant:
         return ticket.score
     return "offered" if ticket.offered is not None and ticket.offered <= instant else "unoffered"
+
+
+def _organization_of(user: int) -> int | None:
+    """The company of a user: one in forty belongs to one."""
+    return ORGANIZATIONS[user // 40 % len(ORGANIZATIONS)][0] if user % 40 == 0 else None
 
 
 def updated_at(ticket: Ticket, instant: int) -> int:
@@ -173,7 +191,7 @@ def ticket_document(ticket: Ticket, instant: int) -> Json:
         "requester_id": ticket.requester_id,
         "submitter_id": ticket.requester_id,
         "assignee_id": ticket.assignee_id if ticket.replied <= instant else None,
-        "organization_id": None,
+        "organization_id": _organization_of(ticket.requester_id),
         "group_id": _GROUP_ID,
         "collaborator_ids": [],
         "follower_ids": [],
@@ -274,7 +292,7 @@ def user_document(user: Registration, instant: int) -> Json:
         "iana_time_zone": {"CN": "Asia/Shanghai", "DE": "Europe/Berlin", "JP": "Asia/Tokyo"}[person.country],
         "locale": {"CN": "zh-cn", "DE": "de", "JP": "ja"}[person.country],
         "locale_id": 10,
-        "organization_id": None,
+        "organization_id": _organization_of(int(user.record_id)),
         "verified": version.email is not None,
         "external_id": user.linked_login,
         "tags": [],

@@ -1,4 +1,4 @@
-"""The service desk's HTTP face: Zendesk's incremental exports of tickets and users, and satisfaction ratings.
+"""The service desk's HTTP face: Zendesk's incremental exports by cursor and by time, ratings, and the bin of tickets.
 
 Belongs here: routes, cursors, basic authentication, rate limit.
 Does not belong here: the documents (desk) and how they are stored (systems).
@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from http.server import ThreadingHTTPServer
 from urllib.parse import urlencode
 
-from ingestion.demo.http_server import Reply, Request, Throttle, json_server
-from ingestion.demo.systems import Systems
+from ingestion.demo.http_server import Handler, Reply, Request, Throttle
+from ingestion.demo.systems import Systems, json_text
 
 _NEWEST_START = 60  # seconds a start_time has to lie in the past
 _MAX_EXPORT_PAGE, _MAX_RATINGS_PAGE = 1000, 100
+_BIN_SECONDS = 30 * 86_400
+_TIME_EXPORTS = {
+    "organizations": "/api/v2/incremental",
+    "ticket_metric_events": "/api/v2/incremental",
+    "calls": "/api/v2/channels/voice/stats/incremental",
+    "legs": "/api/v2/channels/voice/stats/incremental",
+}
 
 
 class _Refused(Exception):
@@ -26,8 +32,8 @@ class _Refused(Exception):
         self.reply = Reply(status, {"error": error, "description": description})
 
 
-def desk_server(systems: Systems, email: str, api_token: str, now: int) -> ThreadingHTTPServer:
-    """A server, not started yet; ``now`` is the simulated instant in seconds since 1970."""
+def desk_handler(systems: Systems, email: str, api_token: str, now: int) -> Handler:
+    """What answers requests; ``now`` is the simulated instant in seconds since 1970."""
     throttle = Throttle(2, 30)
     wanted = "Basic " + base64.b64encode(f"{email}/token:{api_token}".encode()).decode()
 
@@ -46,7 +52,7 @@ def desk_server(systems: Systems, email: str, api_token: str, now: int) -> Threa
         except _Refused as refusal:
             return refusal.reply
 
-    return json_server(handle)
+    return handle
 
 
 def _route(systems: Systems, request: Request, now: int) -> Reply:
@@ -56,6 +62,11 @@ def _route(systems: Systems, request: Request, now: int) -> Reply:
         return _export(systems, "users", request, now)
     if request.path in ("/api/v2/satisfaction_ratings.json", "/api/v2/satisfaction_ratings"):
         return _ratings(systems, request, now)
+    if request.path in ("/api/v2/deleted_tickets.json", "/api/v2/deleted_tickets"):
+        return _deleted(systems, request, now)
+    folder, _, name = request.path.removesuffix(".json").rpartition("/")
+    if _TIME_EXPORTS.get(name) == folder:
+        return _time_export(systems, name, request, now)
     return Reply(404, {"error": "InvalidEndpoint", "description": "Not found"})
 
 
@@ -99,6 +110,44 @@ def _export(systems: Systems, table: str, request: Request, now: int) -> Reply:
     parts.append(f'"after_url":"{request.base_url}{request.path}?{urlencode(options)}"')
     parts.append(f'"before_url":null,"after_cursor":"{cursor}","before_cursor":null,"end_of_stream":{end}')
     return Reply(200, "{" + ",".join(parts) + "}")
+
+
+def _time_export(systems: Systems, table: str, request: Request, now: int) -> Reply:
+    """One page of a time-based export. Its end is where the next begins, so what happened in that second comes twice;
+    records of one second are never parted, since no start time could lead past them."""
+    start = _start(request, now)
+    rows = systems.query(
+        f"select updated, body from {table} where updated >= ? order by updated, id limit ?", (start, _MAX_EXPORT_PAGE)
+    )
+    end = int(str(rows[-1][0])) if rows else start
+    if len(rows) == _MAX_EXPORT_PAGE:
+        sql = f"select updated, body from {table} where updated between ? and ? order by updated, id"
+        rows = systems.query(sql, (start, end))
+    body = ",".join(str(row[1]) for row in rows)
+    more = systems.query(f"select count(*) from {table} where updated > ?", (end,))[0][0]
+    address = f"{request.base_url}{request.path}?{urlencode({'start_time': end})}"
+    parts = [f'"{table}":[{body}]', f'"count":{len(rows)}', f'"end_time":{end}', f'"next_page":"{address}"']
+    if _TIME_EXPORTS[table] == "/api/v2/incremental":
+        parts.append(f'"end_of_stream":{"false" if more else "true"}')
+    return Reply(200, "{" + ",".join(parts) + "}")
+
+
+def _deleted(systems: Systems, request: Request, now: int) -> Reply:
+    """One page of the tickets deleted in the last 30 days, oldest first, by cursor."""
+    size = _number(request, "page[size]", _MAX_RATINGS_PAGE, _MAX_RATINGS_PAGE)
+    after = _read_cursor(request.query["page[after]"]) if "page[after]" in request.query else (0, -1)
+    rows = systems.query(
+        "select updated, id, body from deleted_tickets where updated > ? and (updated, id) > (?, ?) "
+        "order by updated, id limit ?",
+        (now - _BIN_SECONDS, *after, size + 1),
+    )
+    more, rows = len(rows) > size, rows[:size]
+    cursor = base64.b64encode(f"{rows[-1][0]}.0||{rows[-1][1]}".encode()).decode() if rows else None
+    link = f"{request.base_url}{request.path}?{urlencode({'page[size]': size, 'page[after]': cursor or ''})}"
+    meta = {"has_more": more, "after_cursor": cursor, "before_cursor": None}
+    links = {"next": link if more else None, "prev": None}
+    body = ",".join(str(row[2]) for row in rows)
+    return Reply(200, f'{{"deleted_tickets":[{body}],"meta":{json_text(meta)},"links":{json_text(links)}}}')
 
 
 def _metric_sets(systems: Systems, tickets: list[int]) -> list[str]:

@@ -191,6 +191,8 @@ def _product(variant: Variant) -> dict[str, Any]:
 class Web:
     """Draws the messages of a day, and sorts them into nights by the time they arrive."""
 
+    folder = "events"
+
     def __init__(self, population: Population) -> None:
         self.population = population
         self.seed, self.persons = population.seed, population.size

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,11 +29,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply; ``body`` is JSON text or an object to be written as JSON."""
+    """A reply; ``body`` is JSON text or an object to be written as JSON.
+
+    Of a reply that is ``cut`` only half the body leaves before the connection is closed; one that is ``slow`` rests for
+    so many seconds in the middle.
+    """
 
     status: int
     body: object
     headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    slow: float = 0.0
 
 
 Handler = Callable[[Request], Reply]
@@ -64,7 +71,8 @@ def json_server(handler: Handler) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             query = dict(parse_qsl(address.query, keep_blank_values=True))
-            base_url = f"http://{self.headers.get('Host', '127.0.0.1')}"
+            scheme = self.headers.get("X-Forwarded-Proto", "http")
+            base_url = f"{scheme}://{self.headers.get('Host', '127.0.0.1')}"
             reply = handler(Request(address.path, query, self.headers, base_url))
             text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, ensure_ascii=False)
             body = text.encode()
@@ -74,7 +82,15 @@ def json_server(handler: Handler) -> ThreadingHTTPServer:
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            if reply.slow:
+                self.wfile.flush()
+                time.sleep(reply.slow)
+            if reply.cut:
+                self.close_connection = True
+            else:
+                self.wfile.write(body[half:])
             self.wfile.flush()
 
         def log_message(self, format: str, *args: object) -> None:

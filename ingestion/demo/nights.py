@@ -8,25 +8,39 @@ truth).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingestion.demo import desk, shop_listings, tills, webshop_documents
-from ingestion.demo.adverts import CAMPAIGNS, ad_files, fx_files
+from ingestion.demo import desk, desk_calls, shop_listings, shop_stock, tills, webshop_documents
+from ingestion.demo.adverts import CAMPAIGNS, PLATFORMS, ad_files, fx_files
+from ingestion.demo.checkouts import checkouts_on
 from ingestion.demo.clock import DAY, FIRST_DAY, FOLLOW_UP_DAYS, day_start, night_instant
 from ingestion.demo.desk import Desk, Ticket
 from ingestion.demo.events import Web
+from ingestion.demo.exports import FOLDERS, Exports
+from ingestion.demo.messages import Messages
 from ingestion.demo.population import Population
 from ingestion.demo.registrations import Registration, registrations_of
 from ingestion.demo.systems import Document, Row
 from ingestion.demo.tills import Receipt, Tills, online_return
+from ingestion.demo.visits import Visits
 from ingestion.demo.webshop import WebOrder, WebShop
 
 _TICKET_DAYS = 30  # a ticket's document changes within this many days
 _ORDER_MEMORY = 10  # days a customer may still ask about an order
 _RECORD_TYPES = {"web": ("shopify", "customer"), "card": ("pos", "member"), "desk": ("zendesk", "requester")}
+
+
+LANDING_FOLDERS = (
+    *(platform.name for platform in PLATFORMS),
+    "fx_rates",
+    Web.folder,
+    *(folder.name for folder in FOLDERS),
+    Messages.folder,
+    Visits.folder,
+)
 
 
 @dataclass(slots=True)
@@ -44,14 +58,18 @@ class Night:
 class Simulation:
     """Draws nights; keeps the last days' draws, which later nights need again."""
 
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population, folders: Collection[str] | None = None) -> None:
         self.population = population
+        self.folders = frozenset(LANDING_FOLDERS if folders is None else folders)
         self.shop, self.tills, self.desk = WebShop(population), Tills(population), Desk(population)
-        self.web = Web(population)
+        self.web, self.exports = Web(population), Exports(population, self.folders)
+        self.logs = [log for log in (Messages(population), Visits(population)) if log.folder in self.folders]
         self.registrations: dict[int, list[Registration]] = {}
         self.orders: dict[int, list[WebOrder]] = {}
         self.receipts: dict[int, list[Receipt]] = {}
         self.tickets: dict[int, list[Ticket]] = {}
+        self.checkouts: dict[int, list[Document]] = {}
+        self.calls: dict[int, list[tuple[Document, list[Document]]]] = {}
 
     def night(self, night: int) -> Night:
         """Everything that became visible after the night before and until this night."""
@@ -67,11 +85,16 @@ class Simulation:
         self._write_receipts(made, days, after, until)
         self._write_tickets(made, days if night == 1 else range(night - 1 - _TICKET_DAYS, night), after, until)
         self._write_products(made, night)
-        self._write_events(made, night)
+        self._write_checkouts_and_calls(made, days, after, until)
+        if Web.folder in self.folders:
+            self._write_events(made, night)
+        self._write_exports(made, night)
         if night == 1:
+            made.documents["locations"] = shop_stock.location_documents()
+            made.documents["organizations"] = desk_calls.organization_documents()
             made.till_rows["stores"] = tills.store_rows(day_start(FIRST_DAY))
-        made.files.update(ad_files(self.population.size, self.population.seed, night))
-        made.files.update(fx_files(self.population.seed, night))
+        files = ad_files(self.population.size, self.population.seed, night) | fx_files(self.population.seed, night)
+        made.files.update({name: file for name, file in files.items() if name.partition("/")[0] in self.folders})
         self._forget(last_day)
         return made
 
@@ -89,10 +112,13 @@ class Simulation:
                 recent = range(day - _ORDER_MEMORY, day)
                 known = {o.person.index: o.name for earlier in recent for o in self.orders.get(earlier, ())}
                 self.tickets[day] = self.desk.tickets_on(day, self.registrations, known)
+                self.checkouts[day] = checkouts_on(self.shop, day, self.registrations)
+                called = [desk_calls.call_of(ticket) for ticket in self.tickets[day] if ticket.channel == "voice"]
+                self.calls[day] = called + desk_calls.calls_on(self.desk, day, self.registrations)
 
     def _forget(self, last_day: int) -> None:
         drawn: dict[int, Any]
-        for drawn in (self.orders, self.receipts, self.tickets):
+        for drawn in (self.orders, self.receipts, self.tickets, self.checkouts, self.calls):
             for day in [day for day in drawn if day < last_day - FOLLOW_UP_DAYS]:
                 del drawn[day]
 
@@ -168,23 +194,52 @@ class Simulation:
             for ticket in tickets
             if (at := _newest(ticket.rating_changes(), until)) > after
         ]
+        made.documents["ticket_metric_events"] = (
+            event for ticket, _ in changed for event in desk_calls.metric_event_documents(ticket, after, until)
+        )
+        made.documents["deleted_tickets"] = [
+            desk_calls.deleted_document(ticket) for ticket, at in changed if at == ticket.deleted
+        ]
+
+    def _write_checkouts_and_calls(self, made: Night, days: range, after: int, until: int) -> None:
+        made.documents["checkouts"] = [
+            checkout for day in days for checkout in self.checkouts[day] if after < checkout[1] <= until
+        ]
+        calls = [call for day in days for call in self.calls[day] if after < call[0][1] <= until]
+        made.documents["calls"] = [call for call, _ in calls]
+        made.documents["legs"] = [leg for _, legs in calls for leg in legs]
 
     def _write_products(self, made: Night, night: int) -> None:
         day = night - 1
-        products: list[Document] = []
+        products, made.documents["events"] = shop_stock.discontinued_product(night)
+        levels: list[Document] = []
         for place in range(len(shop_listings.PRODUCTS)):
             if night == 1 or shop_listings.product_changed_day(place, day) == day:
                 document = shop_listings.product_document(place, day)
                 updated = int(datetime.fromisoformat(document["updated_at"]).timestamp())
                 created = int(datetime.fromisoformat(document["created_at"]).timestamp())
                 products.append((document["id"], updated, created, document))
+                levels += shop_stock.inventory_documents(document, updated)
         made.documents["products"] = products
+        made.documents["inventory_levels"] = levels
 
     def _write_events(self, made: Night, night: int) -> None:
         files, truth, number = self.web.deliveries(night, lambda day: self.orders.get(day, []))
         made.files.update(files)
         made.records.extend(truth)
         made.tallies.append((f"events/{night}", "events", "events", "", number))
+
+    def _write_exports(self, made: Night, night: int) -> None:
+        dropped = self.exports.dropped(night)
+        made.files.update(dropped.files)
+        made.records.extend(dropped.records)
+        made.books.update(dropped.books)
+        made.tallies.extend(dropped.tallies)
+        for log in self.logs:
+            files, truth, number = log.dropped(night)
+            made.files.update(files)
+            made.records.extend(truth)
+            made.tallies.append((f"{log.folder}/{night}", log.folder, log.folder, "", number))
 
 
 def _newest(changes: list[int], until: int) -> int:

@@ -25,7 +25,7 @@ class NoiseRates:
     changed_phone: float = 0.05  # persons whose phone changed within the first 24 months
     changed_email: float = 0.08  # persons whose e-mail changed within the first 24 months
     recycled_phone: float = 0.02  # persons whose given-up number was passed on to a stranger
-    parcel_phone: float = 0.06  # web orders shipped to another person, with that person's phone
+    parcel_phone: float = 0.06  # web and marketplace orders shipped to another person, with that person's phone
     nameless_receipts: float = 0.50  # till receipts with a phone or member number that carry no name
     wrong_phone: float = 0.02  # typed phones with a wrong digit
     misspelt_name: float = 0.04  # written names with a slip

@@ -1,6 +1,6 @@
-"""The web shop's HTTP face: Shopify's Admin REST API 2026-07, as far as orders, customers, products and the shop go.
+"""The web shop's HTTP face: Shopify's Admin REST API 2026-07, as far as the sources of a warehouse go.
 
-Belongs here: routes, filters, cursor paging by Link header, access token, call limit.
+Belongs here: routes, filters, cursor paging by Link header, access token, leaky bucket.
 Does not belong here: the documents (webshop_documents, shop_listings) and how they are stored (systems).
 """
 
@@ -9,17 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import threading
+import time
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
-from ingestion.demo.http_server import Reply, Request, Throttle, json_server, page_text
-from ingestion.demo.systems import Systems
+from ingestion.demo.http_server import Handler, Reply, Request, Throttle, page_text
+from ingestion.demo.shop_stock import transaction_documents
+from ingestion.demo.systems import Systems, json_text
 
 VERSION = "2026-07"
-RESOURCES = ("orders", "customers", "products")
+RESOURCES = ("orders", "customers", "products", "locations", "inventory_levels", "checkouts", "events")
 BUCKET = 40
+_LEAK = 2_000  # calls a second that leave the bucket; the real shop's is 2, and no demo should wait for it
 _STATUSES = ("any", "open", "closed", "cancelled")
 
 
@@ -27,16 +30,32 @@ class _BadRequest(Exception):
     """A query the API refuses; the message is the reply."""
 
 
-def shop_server(systems: Systems, access_token: str) -> ThreadingHTTPServer:
-    """A server, not started yet."""
-    throttle = Throttle(3, BUCKET)
+class _Bucket:
+    """A leaky bucket: each call adds one, and time takes them away."""
+
+    def __init__(self) -> None:
+        self._filled, self._at = 0.0, time.monotonic()
+        self._lock = threading.Lock()
+
+    def add(self) -> int:
+        """Calls in the bucket after one more."""
+        with self._lock:
+            now = time.monotonic()
+            self._filled = max(0.0, self._filled - (now - self._at) * _LEAK) + 1
+            self._at = now
+            return min(BUCKET, int(self._filled))
+
+
+def shop_handler(systems: Systems, access_token: str) -> Handler:
+    """What answers requests."""
+    throttle, bucket = Throttle(3, BUCKET), _Bucket()
 
     def handle(request: Request) -> Reply:
         if request.headers.get("X-Shopify-Access-Token") != access_token:
             return Reply(
                 401, {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
             )
-        count, refused = throttle.next()
+        _, refused = throttle.next()
         headers = {"X-Shopify-API-Version": VERSION}
         if refused:
             message = (
@@ -44,14 +63,14 @@ def shop_server(systems: Systems, access_token: str) -> ThreadingHTTPServer:
             )
             limit = {"X-Shopify-Shop-Api-Call-Limit": f"{BUCKET}/{BUCKET}", "Retry-After": "0.2"}
             return Reply(429, {"errors": message}, headers | limit)
-        headers["X-Shopify-Shop-Api-Call-Limit"] = f"{1 + count % (BUCKET - 1)}/{BUCKET}"
+        headers["X-Shopify-Shop-Api-Call-Limit"] = f"{bucket.add()}/{BUCKET}"
         try:
             reply = _route(systems, request)
         except _BadRequest as error:
             reply = Reply(400, {"errors": str(error)})
         return Reply(reply.status, reply.body, headers | reply.headers)
 
-    return json_server(handle)
+    return handle
 
 
 def _route(systems: Systems, request: Request) -> Reply:
@@ -60,6 +79,8 @@ def _route(systems: Systems, request: Request) -> Reply:
         return Reply(404, {"errors": "Not Found"})
     if parts == ["shop"]:
         return Reply(200, {"shop": _SHOP})
+    if parts[0] == "orders" and len(parts) == 3 and parts[2] == "transactions" and parts[1].isdigit():
+        return _transactions(systems, int(parts[1]))
     if parts[0] not in RESOURCES or len(parts) > 2:
         return Reply(404, {"errors": "Not Found"})
     if len(parts) == 1:
@@ -74,6 +95,13 @@ def _route(systems: Systems, request: Request) -> Reply:
     if not rows:
         return Reply(404, {"errors": "Not Found"})
     return Reply(200, f'{{"{parts[0][:-1]}":{rows[0][0]}}}')
+
+
+def _transactions(systems: Systems, order: int) -> Reply:
+    rows = systems.query("select body from orders where id = ?", (order,))
+    if not rows:
+        return Reply(404, {"errors": "Not Found"})
+    return Reply(200, f'{{"transactions":{json_text(transaction_documents(json.loads(str(rows[0][0]))))}}}')
 
 
 def _list(systems: Systems, resource: str, request: Request) -> Reply:
@@ -118,7 +146,8 @@ def _limit(text: str) -> int:
 
 def _filters(resource: str, query: dict[str, str]) -> tuple[str, list[Any]]:
     """The SQL condition of a query; times without a zone are UTC."""
-    where, values = ["1 = 1"], []
+    where: list[str] = ["1 = 1"]
+    values: list[Any] = []
     for name, condition in (
         ("updated_at_min", "updated >= ?"),
         ("updated_at_max", "updated <= ?"),
@@ -137,6 +166,24 @@ def _filters(resource: str, query: dict[str, str]) -> tuple[str, list[Any]]:
         wanted = [int(word) for word in query["ids"].split(",") if word.strip().isdigit()]
         where.append(f"id in ({', '.join('?' * len(wanted))})")
         values += wanted
+    if resource == "inventory_levels":
+        places = [int(word) for word in query.get("location_ids", "").split(",") if word.strip().isdigit()]
+        if not 1 <= len(places) <= 50:
+            raise _BadRequest("location_ids must name between 1 and 50 locations")
+        where.append(f"json_extract(body, '$.location_id') in ({', '.join('?' * len(places))})")
+        values += places
+    if resource == "products":
+        # What was deleted is gone; only its event tells of it.
+        where.append("id not in (select json_extract(body, '$.subject_id') from events)")
+    if resource == "checkouts":
+        done = "json_extract(body, '$.completed_at') is not null"
+        where.append(done if query.get("status", "open") == "closed" else f"not ({done})")
+    if resource == "events":
+        for name, member in (("verb", "verb"), ("filter", "subject_type")):
+            if name in query:
+                words = query[name].split(",")
+                where.append(f"json_extract(body, '$.{member}') in ({', '.join('?' * len(words))})")
+                values += words
     if resource == "orders":
         status = query.get("status", "open")
         if status not in _STATUSES:

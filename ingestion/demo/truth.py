@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ _TALLIED = {
     "sale": "receipts",
     "return": "returns",
 }
+_EXPORTED = {
+    "rows": "rows",
+    "order": "orders",
+    "closed_order": "closed_orders",
+    "refund": "refunds",
+    "file_customer": "customers",
+    "messages": "lines",
+    "touchpoints": "visits",
+}
+_SUMMED = ("rows", "messages", "touchpoints")
 
 
 def write_atomically(path: Path, content: bytes, workshop: Path) -> None:
@@ -39,12 +50,20 @@ def write_atomically(path: Path, content: bytes, workshop: Path) -> None:
     os.replace(partial, path)
 
 
-def write_truth(folder: Path, workshop: Path, systems: Systems, tills: TillDatabase, persons: int, seed: int) -> None:
+def write_truth(
+    folder: Path,
+    workshop: Path,
+    systems: Systems,
+    tills: TillDatabase,
+    persons: int,
+    seed: int,
+    landing_folders: Collection[str],
+) -> None:
     """Write ``records.parquet``, ``books.csv`` and, last, ``inventory.json``, which carries the night."""
     night = systems.night
     write_atomically(folder / "records.parquet", _records(systems), workshop)
     write_atomically(folder / "books.csv", _books(systems), workshop)
-    inventory = _inventory(systems, tills, persons, seed, night)
+    inventory = _inventory(systems, tills, final_costs(persons, seed, night, landing_folders))
     text = json.dumps(inventory, ensure_ascii=False, indent=2, sort_keys=True)
     write_atomically(folder / "inventory.json", text.encode(), workshop)
 
@@ -86,7 +105,7 @@ def _books(systems: Systems) -> bytes:
     return text.getvalue().encode()
 
 
-def _inventory(systems: Systems, tills: TillDatabase, persons: int, seed: int, night: int) -> dict[str, Any]:
+def _inventory(systems: Systems, tills: TillDatabase, ad_costs: dict[tuple[str, str], int]) -> dict[str, Any]:
     documents = {
         kind: int(str(systems.query(f"select count(*) from {kind}")[0][0]))
         for kind in ("orders", "customers", "products", "tickets", "users", "satisfaction_ratings")
@@ -95,6 +114,7 @@ def _inventory(systems: Systems, tills: TillDatabase, persons: int, seed: int, n
         "select what, source_system, currency, count(*), sum(amount) from tallies group by 1, 2, 3 order by 1, 2, 3"
     )
     counts: dict[str, int] = dict(documents)
+    exports: dict[str, dict[str, int]] = {}
     totals: dict[str, dict[str, dict[str, str]]] = {}
     receipts = {"sale": 0, "return": 0, "voided": 0}
     for what, source, currency, number, amount in tallies:
@@ -105,6 +125,12 @@ def _inventory(systems: Systems, tills: TillDatabase, persons: int, seed: int, n
             receipts[kind] += rows
         if kind == "test_order":
             counts["test_orders"] = rows
+        if kind in _EXPORTED and source not in ("shopify", "pos"):
+            shown_as = _EXPORTED[kind]
+            listed = exports.setdefault(str(source), {})
+            listed[shown_as] = listed.get(shown_as, 0) + (value if kind in _SUMMED else rows)
+            if kind == "rows":
+                listed["files"] = rows
         if kind in _TALLIED:
             shown = totals.setdefault(str(source), {}).setdefault(str(currency), {})
             shown[_TALLIED[kind]] = money(value, str(currency))
@@ -113,6 +139,13 @@ def _inventory(systems: Systems, tills: TillDatabase, persons: int, seed: int, n
     counts["voided_receipts"], counts["receipts"] = receipts["voided"], pos["receipts"]
     counts["receipt_lines"], counts["members"], counts["stores"] = pos["receipt_lines"], pos["members"], pos["stores"]
     costs: dict[str, dict[str, str]] = {}
-    for (platform, currency), cost in final_costs(persons, seed, night).items():
+    for (platform, currency), cost in ad_costs.items():
         costs.setdefault(platform, {})[currency] = money(cost, currency)
-    return {"night": night, "as_of": as_of(night).isoformat(), "counts": counts, "totals": totals, "ad_cost": costs}
+    return {
+        "night": systems.night,
+        "as_of": as_of(systems.night).isoformat(),
+        "counts": counts,
+        "totals": totals,
+        "exports": exports,
+        "ad_cost": costs,
+    }

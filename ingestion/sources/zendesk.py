@@ -1,75 +1,52 @@
-"""A Zendesk account through its incremental exports: tickets with their metrics, users, satisfaction ratings.
+"""A Zendesk account through its incremental exports: tickets and their metrics, users, organisations, ratings, calls.
 
-Needs an API token of an administrator, who alone may use the incremental exports. Fields are kept as Zendesk names
-them; nothing is interpreted here.
+Needs an API token of an administrator, who alone may use the incremental exports; `docs/sources/zendesk.md` says more.
+Tickets, users and ratings are needed. Everything else may be refused: the load then says so and holds the rest.
+Fields are kept as Zendesk names them; nothing is interpreted here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import dlt
 import pyarrow as pa
 from dlt.sources import DltResource, DltSource
 
 from ingestion import json_rows
+from ingestion import zendesk_tables as tables
 from ingestion.arrow_text import parse_time, text_table, utc_text
-from ingestion.http_api import Api
-from ingestion.source import LOOK_BACK, BadDelivery, Delivery, RawTable, Request, Source, names, text_schema
+from ingestion.http_api import Api, Refused, walk
+from ingestion.source import LOOK_BACK, BadDelivery, Delivery, RawTable, Request, Source, text_schema
 
 _EXPORT_PAGE_SIZE = 1000
 _LIST_PAGE_SIZE = 100
 # A start time within the last minute is refused.
 _CLOSEST_START = timedelta(seconds=61)
+# A page of the support exports holds as many records as there are, up to this; of the Talk exports nothing is said.
+_FULL_TIME_PAGE = 1000
 # Ratings are listed from the time they were given, and a customer may change one for weeks.
 _RATING_LOOK_BACK = timedelta(days=30)
-
-_TICKETS = RawTable(
-    "tickets",
-    names(
-        """id external_id subject description type priority status via requester_id submitter_id assignee_id group_id
-        organization_id brand_id tags custom_fields satisfaction_rating created_at updated_at
-        generated_timestamp"""
-    ),
-    ("id",),
-    record_time="created_at",
-    cursor="updated_at",
-)
-_METRICS = RawTable(
-    "ticket_metrics",
-    names(
-        """id ticket_id created_at updated_at replies reopens solved_at initially_assigned_at assigned_at
-        reply_time_in_minutes first_resolution_time_in_minutes full_resolution_time_in_minutes"""
-    ),
-    ("id",),
-    record_time="created_at",
-)
-_USERS = RawTable(
-    "users",
-    names(
-        """id name email phone role created_at updated_at external_id tags time_zone locale active suspended verified
-        organization_id user_fields"""
-    ),
-    ("id",),
-    record_time="created_at",
-    cursor="updated_at",
-)
-_RATINGS = RawTable(
-    "satisfaction_ratings",
-    names("id ticket_id requester_id assignee_id group_id score comment reason created_at updated_at"),
-    ("id",),
-    record_time="created_at",
-    cursor="updated_at",
-)
 
 _HINTS = {
     401: "The credential is not accepted: check SOURCES__ZENDESK__EMAIL and __API_TOKEN, and that token access is on.",
     403: "The user may not read this: the incremental exports need an administrator's token.",
     404: "The account does not offer this address: check SOURCES__ZENDESK__BASE_URL (https://<name>.zendesk.com).",
 }
+_TALK = "To have them, the account needs Talk, and the token's user a Talk administrator's role."
+_WITHOUT = {"calls": _TALK, "legs": _TALK}
+_WITHOUT_ADMIN = "To have them, the token has to be an administrator's."
+
+_SUPPORT, _VOICE = "/api/v2/incremental", "/api/v2/channels/voice/stats/incremental"
+_TIME_EXPORTS = (
+    (tables.ORGANIZATIONS, _SUPPORT, True),
+    (tables.METRIC_EVENTS, _SUPPORT, True),
+    (tables.CALLS, _VOICE, False),
+    (tables.LEGS, _VOICE, False),
+)
 
 
 def _document(api: Api, text: str) -> dict[str, str]:
@@ -92,26 +69,37 @@ def _export(api: Api, name: str, start: int, include: str | None = None) -> Iter
     """The documents of a cursor-based incremental export."""
     path = f"/api/v2/incremental/{name}/cursor.json"
     options = {"per_page": str(_EXPORT_PAGE_SIZE), **({"include": include} if include else {})}
-    document = _document(api, api.get(path, {"start_time": str(start), **options}).text)
-    while True:
-        yield document
+
+    def following(document: dict[str, str]) -> tuple[str, Callable[[], dict[str, str]]] | None:
         cursor = json_rows.scalar(document.get("after_cursor", "null"))
         if document.get("end_of_stream") != "false" or not cursor:
-            return
-        document = _document(api, api.get(path, {"cursor": cursor, **options}).text)
+            return None
+        return f"{path}?{cursor}", lambda: _document(api, api.get(path, {"cursor": cursor, **options}).text)
+
+    return walk(lambda: _document(api, api.get(path, {"start_time": str(start), **options}).text), following)
+
+
+def _listed(api: Api, target: str) -> Iterator[dict[str, str]]:
+    """The documents of a list whose pages name their next one."""
+
+    def following(document: dict[str, str]) -> tuple[str, Callable[[], dict[str, str]]] | None:
+        address = _next_page(document)
+        return (address, lambda: _document(api, api.get(address).text)) if address else None
+
+    return walk(lambda: _document(api, api.get(target).text), following)
 
 
 def _tickets(api: Api, start: int) -> Iterator[pa.Table]:
     """Tickets, and beside them the metrics sideloaded with each page."""
     for document in _export(api, "tickets", start, include="metric_sets"):
-        tickets = _rows(document, _TICKETS, "tickets")
-        metrics = _rows(document, _METRICS, "metric_sets")
+        tickets = _rows(document, tables.TICKETS, "tickets")
+        metrics = _rows(document, tables.METRICS, "metric_sets")
         for text in _each(document.get("tickets", "[]"), "metric_set"):
-            metrics.append(json_rows.row(text, _METRICS.columns))
+            metrics.append(json_rows.row(text, tables.METRICS.columns))
         if tickets:
-            yield text_table(_TICKETS, tickets)
+            yield text_table(tables.TICKETS, tickets)
         if metrics:
-            yield dlt.mark.with_table_name(text_table(_METRICS, metrics), _METRICS.name)
+            yield dlt.mark.with_table_name(text_table(tables.METRICS, metrics), tables.METRICS.name)
 
 
 def _each(records: str, member: str) -> Iterator[str]:
@@ -126,18 +114,68 @@ def _each(records: str, member: str) -> Iterator[str]:
 
 def _users(api: Api, start: int) -> Iterator[pa.Table]:
     for document in _export(api, "users", start):
-        if users := _rows(document, _USERS, "users"):
-            yield text_table(_USERS, users)
+        if users := _rows(document, tables.USERS, "users"):
+            yield text_table(tables.USERS, users)
 
 
 def _ratings(api: Api, start: int) -> Iterator[pa.Table]:
     options = {"start_time": str(start), "page[size]": str(_LIST_PAGE_SIZE)}
-    target: str | None = f"/api/v2/satisfaction_ratings.json?{urlencode(options)}"
-    while target:
-        document = _document(api, api.get(target).text)
-        if ratings := _rows(document, _RATINGS, "satisfaction_ratings"):
-            yield text_table(_RATINGS, ratings)
-        target = _next_page(document)
+    for document in _listed(api, f"/api/v2/satisfaction_ratings.json?{urlencode(options)}"):
+        if ratings := _rows(document, tables.RATINGS, "satisfaction_ratings"):
+            yield text_table(tables.RATINGS, ratings)
+
+
+def _time_export(api: Api, table: RawTable, path: str, start: int, latest: int, counted: bool) -> Iterator[pa.Table]:
+    """The pages of a time-based export, each of which begins at the time the one before it ended.
+
+    The last records of a page come again with the next; those are left out. A page holds all records of its last
+    second, so one that leads no further is followed by that of the next second. The end is where the export says so,
+    where a page of a `counted` export is not full, where nothing comes, or where the next page would begin within the
+    last minute.
+    """
+    known = set[str | None]()
+    while start <= latest:
+        document = _document(api, api.get(path, {"start_time": str(start)}).text)
+        rows = _rows(document, table, table.name)
+        fresh = [row for row in rows if row.get("id") not in known]
+        if fresh:
+            yield text_table(table, fresh)
+        known = {row.get("id") for row in rows}
+        said = document.get("end_of_stream")
+        begins = _start_time(json_rows.scalar(document.get("next_page", "null")) or "")
+        ended = said == "true" or (said is None and counted and len(rows) < _FULL_TIME_PAGE)
+        if ended or not rows or begins is None:
+            return
+        start = max(begins, start + 1)
+
+
+def _start_time(address: str) -> int | None:
+    text = dict(parse_qsl(urlsplit(address).query)).get("start_time", "")
+    return int(text) if text.isdigit() else None
+
+
+def _deleted_tickets(api: Api) -> Iterator[pa.Table]:
+    """Tickets in the bin, which Zendesk empties after 30 days."""
+    for document in _listed(api, f"/api/v2/deleted_tickets.json?{urlencode({'page[size]': str(_LIST_PAGE_SIZE)})}"):
+        if deleted := _rows(document, tables.DELETED_TICKETS, "deleted_tickets"):
+            yield text_table(tables.DELETED_TICKETS, deleted)
+
+
+def _optional(table: RawTable, pages: Iterator[pa.Table], notes: dict[str, str]) -> Iterator[pa.Table]:
+    """The pages of a resource that the rest can do without, none where the account refuses it."""
+    begun = False
+    try:
+        for page in pages:
+            begun = True
+            yield page
+    except Refused as refusal:
+        # Half a list would move the cursor past what was not shown.
+        if begun or refusal.status not in (403, 404):
+            raise
+        notes[table.name] = (
+            f"{table.name} were not read: the account refused with status {refusal.status}. Everything else of the "
+            f"account was loaded. {_WITHOUT.get(table.name, _WITHOUT_ADMIN)}"
+        )
 
 
 def _next_page(document: Mapping[str, str]) -> str | None:
@@ -151,18 +189,24 @@ def _next_page(document: Mapping[str, str]) -> str | None:
 
 
 @dlt.source(schema=text_schema("zendesk"))
-def zendesk(api: Api, starts: Mapping[str, int]) -> list[DltResource]:
-    """Tickets, ticket metrics, users and ratings changed since the given Unix times."""
-    append = {"write_disposition": "append"}
-    return [
-        dlt.resource(_tickets(api, starts["tickets"]), name="tickets", **append),
-        dlt.resource(_users(api, starts["users"]), name="users", **append),
-        dlt.resource(_ratings(api, starts["satisfaction_ratings"]), name="satisfaction_ratings", **append),
-    ]
+def zendesk(api: Api, starts: Mapping[str, int], latest: int, notes: dict[str, str]) -> list[DltResource]:
+    """Everything that changed since the given Unix times; `latest` is the newest start the exports accept."""
+    needed: dict[RawTable, Iterator[pa.Table]] = {
+        tables.TICKETS: _tickets(api, starts["tickets"]),
+        tables.USERS: _users(api, starts["users"]),
+        tables.RATINGS: _ratings(api, starts["satisfaction_ratings"]),
+    }
+    optional = {
+        table: _time_export(api, table, f"{folder}/{table.name}.json", starts[table.name], latest, counted)
+        for table, folder, counted in _TIME_EXPORTS
+    }
+    optional[tables.DELETED_TICKETS] = _deleted_tickets(api)
+    fetched = [*needed.items(), *((table, _optional(table, pages, notes)) for table, pages in optional.items())]
+    return [dlt.resource(pages, name=table.name, write_disposition="append") for table, pages in fetched]
 
 
 def _start(table: RawTable, request: Request) -> datetime:
-    look_back = _RATING_LOOK_BACK if table is _RATINGS else LOOK_BACK
+    look_back = _RATING_LOOK_BACK if table is tables.RATINGS else LOOK_BACK
     cursor = parse_time(request.cursors.get(table.name, ""))
     if cursor is None:
         return datetime.fromtimestamp(0, UTC)
@@ -172,24 +216,21 @@ def _start(table: RawTable, request: Request) -> datetime:
 def _deliveries(source: Source, request: Request) -> Iterator[Delivery]:
     base_url, user = request.settings["base_url"], f"{request.settings['email']}/token"
     token = request.settings["api_token"]
-    starts = {table.name: _start(table, request) for table in (_TICKETS, _USERS, _RATINGS)}
+    starts = {table.name: _start(table, request) for table in tables.TABLES if table.cursor}
+    latest = int((request.now - _CLOSEST_START).timestamp())
+    notes: dict[str, str] = {}
 
     @contextmanager
     def pull() -> Iterator[DltSource]:
         api = Api("Zendesk", base_url, auth=(user, token), hints=_HINTS)
+        notes.clear()
         try:
-            yield zendesk(api, {name: int(start.timestamp()) for name, start in starts.items()})
+            yield zendesk(api, {name: int(start.timestamp()) for name, start in starts.items()}, latest, notes)
         finally:
             api.close()
 
     cursor_from = {name: utc_text(start) for name, start in starts.items() if request.cursors.get(name)}
-    yield Delivery(source, source.name, "Zendesk account", pull, request.now, cursor_from=cursor_from)
+    yield Delivery(source, source.name, "Zendesk account", pull, request.now, cursor_from=cursor_from, notes=notes)
 
 
-SOURCE = Source(
-    "zendesk",
-    "raw_zendesk",
-    (_TICKETS, _METRICS, _USERS, _RATINGS),
-    _deliveries,
-    settings=("base_url", "email", "api_token"),
-)
+SOURCE = Source("zendesk", "raw_zendesk", tables.TABLES, _deliveries, settings=("base_url", "email", "api_token"))

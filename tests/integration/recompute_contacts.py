@@ -144,6 +144,20 @@ def tickets(home: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def calls(home: Path) -> dict[str, dict[str, Any]]:
+    """Per call who it was with, when, whether the customer made it, and the ticket it belongs to, if any."""
+    return {
+        str(call["id"]): {
+            "requester": f"zendesk/requester/{call['customer_id']}",
+            "called_at": instant(call["created_at"]),
+            "is_inbound": call["direction"] == "inbound",
+            "ticket": str(call["ticket_id"]) if call["ticket_id"] else None,
+            "ended_at": instant(call["updated_at"]) if call["completion_status"] == "completed" else None,
+        }
+        for call in documents(home, "calls")
+    }
+
+
 AdKey = tuple[str, str, str, str, str, date]
 
 

@@ -12,8 +12,16 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.recompute import Books
-from tests.integration.recompute_contacts import Event, ad_days, cut_sessions, give_to_people, read_events, tickets
+from tests.integration.recompute import Books, documents, instant
+from tests.integration.recompute_contacts import (
+    Event,
+    ad_days,
+    calls,
+    cut_sessions,
+    give_to_people,
+    read_events,
+    tickets,
+)
 from tests.integration.test_definitions import assert_same, books, customer_of, rows  # noqa: F401 -- two are fixtures
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -50,10 +58,12 @@ def test_a_session_is_credited_once_at_its_first_page(touchpoints, events):
     for event in events:
         if event.is_page:
             first_page.setdefault(event.session, event.id)
-    assert set(first_page.values()) == {row["source_record_id"] for row in touchpoints if row["is_eligible"]}
+    eligible = [row for row in touchpoints if row["is_eligible"]]
+    assert set(first_page.values()) == {row["source_record_id"] for row in eligible if row["source_system"] == "events"}
+    assert {row["touchpoint_type"] for row in eligible if row["source_system"] != "events"} == {"call_in"}
 
 
-def test_every_other_touchpoint_is_an_order_a_refund_or_a_ticket(company: Home, touchpoints, books: Books, customer_of):  # noqa: F811
+def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books: Books, customer_of):  # noqa: F811
     ours: Counter[tuple[Any, ...]] = Counter()
     for order in books.orders.values():
         ours["order", order.key[0], order.key[1], order.ordered_at, customer_of.get(order.record)] += 1
@@ -65,6 +75,14 @@ def test_every_other_touchpoint_is_an_order_a_refund_or_a_ticket(company: Home, 
         ours["ticket_opened", "zendesk", ticket, told["created_at"], customer] += 1
         if told["solved_at"]:
             ours["ticket_solved", "zendesk", ticket, told["solved_at"], customer] += 1
+    for call, told in calls(company.path).items():
+        kind = "call_in" if told["is_inbound"] else "call_out"
+        ours[kind, "zendesk", call, told["called_at"], customer_of[told["requester"]]] += 1
+    for checkout in documents(company.path, "checkouts"):
+        if checkout["completed_at"] is None:
+            record = f"shopify/customer/{checkout['customer']['id']}" if checkout["customer"] else None
+            left_at = instant(checkout["created_at"])
+            ours["checkout_abandoned", "shopify", str(checkout["id"]), left_at, customer_of.get(record)] += 1
     published = Counter(
         (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
         for row in touchpoints
@@ -87,9 +105,25 @@ def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
         {
             row["ticket_id"]: (row["customer_id"], keys.get(row["order_id"]), *(row[name] for name in names))
             for row in rows(company, "marts.service_tickets")
+            if not row["is_call"]
         },
     )  # fmt: skip
+    assert_same(
+        {
+            f"call-{call}": (customer_of[told["requester"]], told["called_at"], told["ended_at"], "phone")
+            for call, told in calls(company.path).items()
+            if told["ticket"] is None
+        },
+        {
+            row["ticket_id"]: (row["customer_id"], row["created_at"], row["solved_at"], row["channel"])
+            for row in rows(company, "marts.service_tickets")
+            if row["is_call"]
+        },
+    )
     for row in rows(company, "marts.service_tickets"):
+        if row["is_call"]:
+            assert row["is_one_touch"] == (row["solved_at"] is not None)
+            continue
         solved_at_once = row["replies"] == 1 and row["reopens"] == 0 and row["solved_at"] is not None
         assert row["is_one_touch"] == solved_at_once, row["ticket_id"]
 

@@ -220,7 +220,7 @@ def test_every_record_has_its_truth(home: Path) -> None:
                 expected.add(("events", "device", message["anonymousId"]))
                 if message["userId"]:
                     expected.add(("events", "user", message["userId"]))
-    assert keys == expected
+    assert {key for key in keys if key[0] in ("shopify", "pos", "zendesk", "events")} == expected
 
 
 def test_restated_advertisement_costs_are_counted_once(home: Path) -> None:

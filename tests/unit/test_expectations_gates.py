@@ -162,6 +162,18 @@ GOOD: dict[str, dict[str, dict[str, str]]] = {
             "id": "i", "created_at": LATER, "updated_at": LATER, "email": "i || '@x.cn'", "phone": "13900000000 + i",
         },
         "products": {"id": "i", "title": "'Tea'", "variants": "'[{}]'", "updated_at": LATER},
+        "locations": {"id": "i", "name": "'Dock'", "created_at": LATER, "updated_at": LATER},
+        "inventory_levels": {
+            "inventory_item_id": "i", "location_id": "7", "available": "i - 3", "updated_at": LATER,
+        },
+        "checkouts": {"id": "i", "created_at": LATER, "updated_at": LATER, "completed_at": "null"},
+        "events": {
+            "id": "i", "subject_id": "i", "subject_type": "'Product'", "verb": "'destroy'", "created_at": LATER,
+        },
+        "transactions": {
+            "id": "i", "order_id": "i", "kind": "'sale'", "status": "'success'", "amount": "'1.50'",
+            "processed_at": LATER, "created_at": LATER,
+        },
     },
     "raw_zendesk": {
         "tickets": {
@@ -177,6 +189,16 @@ GOOD: dict[str, dict[str, dict[str, str]]] = {
         "satisfaction_ratings": {
             "id": "i", "ticket_id": "i", "score": "'good'", "created_at": LATER, "updated_at": LATER,
         },
+        "organizations": {"id": "i", "name": "'Harbour'", "created_at": LATER, "updated_at": LATER},
+        "ticket_metric_events": {
+            "id": "i", "ticket_id": "i", "metric": "'reply_time'", "type": "'fulfill'", "time": LATER,
+        },
+        "calls": {
+            "id": "i", "ticket_id": "null", "customer_id": "7", "direction": "'inbound'", "created_at": LATER,
+            "updated_at": LATER,
+        },
+        "legs": {"id": "i", "call_id": "i", "created_at": LATER, "updated_at": LATER},
+        "deleted_tickets": {"id": "i", "deleted_at": LATER},
     },
     "raw_pos": {
         "stores": {"store_id": "'S' || i", "timezone": "'Asia/Tokyo'", "currency": "'JPY'"},
@@ -229,6 +251,19 @@ def test_every_shipped_suite_lets_a_good_load_pass_and_no_other(suite: str, tmp_
         if not found.success and found.severity == "block"
     }
     assert refusing == set(rows) - {"broken_lines"}
+
+
+def test_a_shop_that_withholds_personal_data_passes(write_orders: WriteOrders, tmp_path: Path) -> None:
+    """An app without access to protected customer data gets its orders and customers without a name or an address."""
+    path = tmp_path / "customers.parquet"
+    columns = GOOD["raw_shopify"]["customers"] | dict.fromkeys(("email", "phone", "first_name", "last_name"), "null")
+    listed = ", ".join(f'cast({sql} as varchar) as "{name}"' for name, sql in columns.items())
+    duckdb.connect().execute(f"copy (select {listed}, i as _row_number from range(1, 401) t(i)) to '{path}'")
+    orders = write_orders(email="null", phone="null", customer="null", billing_address="null")
+    results = expectations.check_load(
+        {"customers": [path], "orders": [orders]}, "raw_shopify", {"as_of": AS_OF, "rows": {"customers": 400}}
+    )
+    assert expectations.refused(results) == []
 
 
 def test_a_file_of_mostly_broken_lines_is_refused(tmp_path: Path) -> None:

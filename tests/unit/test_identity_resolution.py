@@ -41,6 +41,7 @@ class Record(NamedTuple):
     created: int | None = 0
     source: str = "pos"
     kind: str = "member"
+    personal: bool | None = None
 
 
 def at(minute: int | None) -> datetime | None:
@@ -68,6 +69,7 @@ def run(
             "is_anonymous": pa.array([r.anonymous for r in records], pa.bool_()),
             "created_at": pa.array([at(r.created) for r in records], TIME),
             "default_region": pa.array(["CN"] * len(records), pa.string()),
+            "has_personal_id": pa.array([r.personal for r in records], pa.bool_()),
         }
     )
     assertion_table = pa.table(
@@ -371,6 +373,21 @@ def test_an_id_that_is_personal_is_published_as_a_keyed_hash() -> None:
         assert published[key].startswith("h_")
         assert len(published[key]) == 22
     assert len(set(published.values())) == len(records)
+
+
+def test_an_id_that_is_called_personal_is_hashed_whatever_it_looks_like() -> None:
+    records = [Record("wang8812", personal=True), Record("wang8813", personal=False), Record("1004")]
+    published = {r["record_key"]: r["published_record_id"] for r in run(records, []).members.to_pylist()}
+    assert published["wang8812"].startswith("h_")
+    assert (published["wang8813"], published["1004"]) == ("wang8813", "1004")
+
+
+def test_ids_of_rows_are_hashed_with_the_key_of_the_home() -> None:
+    ids = pa.array(["messages/log/13812345678-1", "messages/log/13812345678-2"])
+    hashed = identity.published_ids(ids, KEY).to_pylist()
+    assert hashed == identity.published_ids(ids, KEY).to_pylist()
+    assert len({*hashed, *identity.published_ids(ids, b"another home").to_pylist()}) == 4
+    assert all(value.startswith("h_") and len(value) == 22 for value in hashed)
 
 
 def test_no_records_and_no_identifiers_are_fine() -> None:

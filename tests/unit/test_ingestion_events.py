@@ -98,7 +98,7 @@ def test_a_file_without_a_single_event_lands_as_rejected(home: Home) -> None:
 
 
 def test_blocks_and_lines_do_not_depend_on_each_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("ingestion.sources.events"), "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(import_module("ingestion.json_lines"), "_BLOCK_BYTES", 500)
     (home.folder / "a.jsonl").write_bytes(b"\n".join(event(number, pad="x" * (number % 997)) for number in range(300)))
     assert home.pull()["events/a.jsonl"].rows_landed == 300
     query = """select count(distinct "messageId"), max(_row_number), bool_and('m' || (_row_number - 1) = "messageId")
@@ -137,3 +137,26 @@ def test_a_file_that_grows_while_it_is_read_waits_for_the_next_run(home: Home) -
     with pytest.raises(Exception, match="changed while it was read"):
         land(delivery, home.lake, home.root / "work")
     assert home.pull()["events/a.jsonl"].rows_landed == 2
+
+
+def test_screens_and_aliases_land_late_and_out_of_order(home: Home) -> None:
+    late = event(1, type="screen", name="Cart", anonymousId="a1", timestamp="2026-08-01T10:00:00Z")
+    alias = event(2, type="alias", previousId="a1", userId="u1", timestamp="2026-08-02T10:00:00Z")
+    (home.folder / "a.jsonl").write_bytes(alias + b"\n")
+    home.pull()
+    (home.folder / "b.jsonl").write_bytes(late + b"\n" + alias + b"\n")
+    assert home.pull()["events/b.jsonl"].first_record_at == "2026-08-01T10:00:00Z"
+    rows = home.read(
+        """select distinct type, name, "anonymousId", "previousId", "userId" from raw_events.events order by 1"""
+    )
+    assert rows == [("alias", None, None, "a1", "u1"), ("screen", "Cart", "a1", None, None)]
+
+
+def test_an_endless_line_is_broken_and_the_rest_lands(home: Home) -> None:
+    endless = event(2, pad="x" * (50 << 20))
+    (home.folder / "a.jsonl").write_bytes(b"\n".join([b"\xef\xbb\xbf" + event(1), endless, event(3), endless]))
+    report = home.pull()["events/a.jsonl"]
+    assert (report.rows_read, report.rows_landed, report.rows_rejected) == (4, 2, 2)
+    assert home.read("""select "messageId", _row_number from raw_events.events order by 2""") == [("m1", 1), ("m3", 3)]
+    lines = home.read("select _row_number, length(line), reason from raw_events.broken_lines order by 1")
+    assert [line[:2] for line in lines] == [(2, 10_000), (4, 10_000)]

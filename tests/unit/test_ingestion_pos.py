@@ -63,9 +63,14 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_rows_arrive_as_the_exact_text_and_unknown_columns_beside_them(home: Home) -> None:
-    home.create(receipts="receipt_id integer, total_amount text, tax_amount real, loyalty text, updated_at text")
+    needed = "store_id text, kind text, sold_at text, currency text"
+    home.create(
+        receipts="receipt_id integer, total_amount text, tax_amount real, loyalty text, updated_at text, status text, "
+        + needed
+    )
     home.execute(
-        "insert into receipts values (9007199254740993, '10.10', 1e-7, '积分', '2026-08-01T10:00:00Z')",
+        "insert into receipts (receipt_id, total_amount, tax_amount, loyalty, updated_at)"
+        " values (9007199254740993, '10.10', 1e-7, '积分', '2026-08-01T10:00:00Z')",
         "insert into receipt_lines (receipt_id, line_no, updated_at) values ('1', '1', '2026-08-01T10:00:00Z')",
     )
     report = home.pull()
@@ -99,7 +104,7 @@ def test_a_missing_database_is_said_and_not_created(home: Home) -> None:
 
 def test_the_tills_cannot_be_written(home: Home) -> None:
     home.create()
-    engine = __import__("importlib").import_module("ingestion.sources.pos")._engine(home.url)
+    engine = __import__("importlib").import_module("ingestion.till_database").make_engine(home.url)
     with engine.connect() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("insert into stores (store_id) values ('x')")
 

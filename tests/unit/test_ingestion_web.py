@@ -147,11 +147,10 @@ def test_the_shop_is_paged_to_the_end_and_its_literals_survive(shop: Home, serve
     odd += ',"new":{"a": 1.50}'
     server.answer = shop_answer([order(1, odd), order(2), order(3), order(4), order(5)])
     report = shop.pull()
-    assert {name: table.rows_landed for name, table in report.tables.items()} == {
-        "orders": 5,
-        "customers": 0,
-        "products": 0,
-    }
+    landed = {name: table.rows_landed for name, table in report.tables.items()}
+    assert landed.pop("orders") == 5
+    assert {"customers", "products", "locations", "checkouts", "events", "transactions"} < set(landed)
+    assert set(landed.values()) == {0}
     assert server.requests[0] == ("/admin/api/2026-07/orders.json", {"limit": "250", "status": "any"})
     assert server.credentials == {TOKEN}
     assert shop.read(
@@ -252,6 +251,8 @@ def desk_answer(path: str, query: dict[str, str]) -> Answer:
         }
     elif path.endswith("users/cursor.json"):
         body = {"users": [{"id": 1, "updated_at": "2026-08-10T11:59:59Z"}], "after_cursor": None, "end_of_stream": True}
+    elif "satisfaction" not in path:
+        body = {path.rpartition("/")[2].removesuffix(".json"): []}
     else:
         second = query.get("page[after]") == "x"
         following = (
@@ -270,7 +271,7 @@ def desk_answer(path: str, query: dict[str, str]) -> Answer:
 def test_the_desk_is_read_to_the_end_of_each_stream(desk: Home, server: Server) -> None:
     server.answer = desk_answer
     report = desk.pull()
-    assert {name: table.rows_landed for name, table in report.tables.items()} == {
+    assert {name: table.rows_landed for name, table in report.tables.items() if table.rows_landed} == {
         "tickets": 3, "ticket_metrics": 3, "users": 1, "satisfaction_ratings": 2,
     }  # fmt: skip
     assert server.requests[0][1] == {"start_time": "0", "per_page": "1000", "include": "metric_sets"}

@@ -122,7 +122,10 @@ first_touches as (
         customer_id,
         channel
     from touchpoints
-    where customer_id is not null
+    -- What the shop sent is no sign of the person yet.
+    where
+        customer_id is not null
+        and touchpoint_type not in ('message_sent', 'message_delivered', 'message_bounced')
     qualify row_number() over (partition by customer_id order by occurred_at, touchpoint_id) = 1
 
 ),

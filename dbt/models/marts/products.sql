@@ -7,26 +7,54 @@ with shopify_products as (
 
 ),
 
+deletions as (
+
+    select * from {{ ref('int_orders__deletions') }}
+    where subject_type = 'product'
+
+),
+
+inventory_levels as (
+
+    select * from {{ ref('stg_shopify__inventory_levels') }}
+
+),
+
 order_lines as (
 
     select * from {{ ref('order_lines') }}
 
 ),
 
+stock as (
+
+    select
+        coalesce(products.sku, 'shopify-' || products.variant_id) as product_id,
+        cast(sum(inventory_levels.available_quantity) as bigint) as inventory_quantity
+    from shopify_products as products
+    left join deletions on products.product_id = deletions.subject_id
+    inner join inventory_levels on products.inventory_item_id = inventory_levels.inventory_item_id
+    where deletions.subject_id is null
+    group by coalesce(products.sku, 'shopify-' || products.variant_id)
+
+),
+
 listed as (
 
     select
-        coalesce(sku, 'shopify-' || variant_id) as product_id,
+        coalesce(products.sku, 'shopify-' || products.variant_id) as product_id,
         'shopify' as source_system,
-        sku,
-        product_name,
-        category,
-        vendor,
-        status,
-        1 as preference,
-        updated_at as described_at,
-        variant_id as tie
-    from shopify_products
+        products.sku,
+        products.product_name,
+        products.category,
+        products.vendor,
+        case when deletions.subject_id is null then products.status else 'deleted' end as status,
+        -- An article that is still listed elsewhere in the shop is not gone.
+        case when deletions.subject_id is null then 1 else 2 end as preference,
+        products.updated_at as described_at,
+        products.variant_id as tie
+    from shopify_products as products
+    left join deletions on products.product_id = deletions.subject_id
 
 ),
 
@@ -40,7 +68,7 @@ sold as (
         category,
         cast(null as varchar) as vendor,
         'sold' as status,
-        2 as preference,
+        3 as preference,
         cast(order_date as timestamptz) as described_at,
         order_line_id as tie
     from order_lines
@@ -90,9 +118,11 @@ final as (
         newest.any_category as category,
         newest.vendor,
         newest.status,
-        sources.source_systems
+        sources.source_systems,
+        stock.inventory_quantity
     from newest
     inner join sources on newest.product_id = sources.product_id
+    left join stock on newest.product_id = stock.product_id
 
 )
 

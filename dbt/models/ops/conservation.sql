@@ -1,89 +1,51 @@
 -- Grain: one row per raw table.
-{%- set tables = {
-    'shopify': ['orders', 'customers', 'products'],
-    'zendesk': ['tickets', 'ticket_metrics', 'users', 'satisfaction_ratings'],
-    'pos': ['stores', 'members', 'receipts', 'receipt_lines'],
-    'events': ['events', 'broken_lines'],
-    'exports': ['ad_performance', 'fx_rates', 'broken_lines'],
-} %}
-{%- set from_here = {'products': 'product_versions', 'broken_lines': 'lines_never_staged'} %}
-
 with raw_counts as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_raw_tables() %}
     select
-        'raw_{{ area }}' as raw_schema,
-        '{{ entity }}' as raw_table,
+        'raw_{{ table.area }}' as raw_schema,
+        '{{ table.entity }}' as raw_table,
         count(*) as rows_read
-    from {{ source('raw_' ~ area, entity) }}
-    {%- if not (last_source and loop.last) %}
+    from {{ source('raw_' ~ table.area, table.entity) }}
+    {%- if not loop.last %}
     union all
     {%- endif %}
     {%- endfor %}
-    {%- endfor %}
-),
-
--- A product is staged as its variants, which share its versions.
-product_versions as (
-    select
-        product_id,
-        max(_versions_seen) as _versions_seen
-    from {{ ref('stg_shopify__products') }}
-    group by product_id
-),
-
-lines_never_staged as (
-    select cast(1 as bigint) as _versions_seen
-    where false
 ),
 
 staged_counts as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_raw_tables() %}
     select
-        'raw_{{ area }}' as raw_schema,
-        '{{ entity }}' as raw_table,
+        'raw_{{ table.area }}' as raw_schema,
+        '{{ table.entity }}' as raw_table,
         count(*) as rows_staged,
-        coalesce(sum(_versions_seen - 1), 0) as rows_superseded
-    {%- if entity in from_here %}
-    from {{ from_here[entity] }}
-    {%- else %}
-    from {{ ref('stg_' ~ area ~ '__' ~ entity) }}
-    {%- endif %}
-    {%- if not (last_source and loop.last) %}
+        coalesce(sum(staged._versions_seen - 1), 0) as rows_superseded
+    from {{ staged_versions(table) }} as staged
+    {%- if not loop.last %}
     union all
     {%- endif %}
-    {%- endfor %}
     {%- endfor %}
 ),
 
 quarantine_counts as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_raw_tables() %}
     select
-        'raw_{{ area }}' as raw_schema,
-        '{{ entity }}' as raw_table,
+        'raw_{{ table.area }}' as raw_schema,
+        '{{ table.entity }}' as raw_table,
         count(*) as rows_quarantined
-    from {{ ref('quarantine__' ~ area ~ '__' ~ entity) }}
-    {%- if not (last_source and loop.last) %}
+    from {{ ref('quarantine__' ~ table.area ~ '__' ~ table.entity) }}
+    {%- if not loop.last %}
     union all
     {%- endif %}
-    {%- endfor %}
     {%- endfor %}
 ),
 
 -- What the loads' ledger says, which counts the lines of a file that could not be read beside the table the file feeds.
 landed_counts as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_raw_tables() %}
     select
-        'raw_{{ area }}' as raw_schema,
-        '{{ entity }}' as raw_table,
-        {%- if entity == 'broken_lines' %}
+        'raw_{{ table.area }}' as raw_schema,
+        '{{ table.entity }}' as raw_table,
+        {%- if table.entity == 'broken_lines' %}
         coalesce(sum(rows_rejected), 0) as rows_landed
         {%- else %}
         coalesce(sum(rows_landed), 0) as rows_landed
@@ -91,18 +53,17 @@ landed_counts as (
     from {{ source('ops', 'loads') }}
     where
         admitted
-        {%- if area == 'exports' %}
+        {%- if table.area == 'exports' %}
         and source_system not in ('shopify', 'zendesk', 'pos', 'events')
         {%- else %}
-        and source_system = '{{ area }}'
+        and source_system = '{{ table.area }}'
         {%- endif %}
-        {%- if entity != 'broken_lines' %}
-        and source_table = '{{ entity }}'
+        {%- if table.entity != 'broken_lines' %}
+        and source_table = '{{ table.entity }}'
         {%- endif %}
-    {%- if not (last_source and loop.last) %}
+    {%- if not loop.last %}
     union all
     {%- endif %}
-    {%- endfor %}
     {%- endfor %}
 ),
 

@@ -1,20 +1,17 @@
--- Grain: one row per delivered row, line or refund that waits in quarantine.
-{%- set tables = {
-    'shopify': ['orders', 'refunds', 'customers', 'products'],
-    'zendesk': ['tickets', 'ticket_metrics', 'users', 'satisfaction_ratings'],
-    'pos': ['stores', 'members', 'receipts', 'receipt_lines'],
-    'events': ['events', 'broken_lines'],
-    'exports': ['ad_performance', 'fx_rates', 'broken_lines'],
-} %}
-
+-- Grain: one row per delivered row, line, refund or order that waits in quarantine.
 with waiting as (
-    {%- for area, entities in tables.items() %}
-    {%- set last_source = loop.last %}
-    {%- for entity in entities %}
+    {%- for table in staged_tables() %}
     select
-        '{{ area }}' as area,
-        '{{ entity }}' as source_table,
+        '{{ table.area }}' as area,
+        '{{ table.entity }}' as source_table,
+        {%- if table.names_people %}
+        case when {{ is_plain_key('key') }} then key end as key,
+        case when not {{ is_plain_key('key') }} then {{ personal_id('key', "'" ~ table.entity ~ "'", 'key') }} end
+            as personal_id,
+        {%- else %}
         key,
+        cast(null as varchar) as personal_id,
+        {%- endif %}
         rule,
         reason,
         load_id,
@@ -22,11 +19,10 @@ with waiting as (
         row_number,
         first_seen_at,
         last_seen_at
-    from {{ ref('quarantine__' ~ area ~ '__' ~ entity) }}
-    {%- if not (last_source and loop.last) %}
+    from {{ ref('quarantine__' ~ table.area ~ '__' ~ table.entity) }}
+    {%- if not loop.last %}
     union all
     {%- endif %}
-    {%- endfor %}
     {%- endfor %}
 ),
 
@@ -39,11 +35,15 @@ load_systems as (
     group by load_id
 ),
 
+published_ids as (
+    select * from {{ ref('int_identity__published_ids') }}
+),
+
 final as (
     select
         coalesce(load_systems.source_system, waiting.area) as source_system,
         waiting.source_table,
-        waiting.key,
+        coalesce(waiting.key, published_ids.published_id) as key,
         waiting.rule,
         waiting.reason,
         waiting.load_id,
@@ -53,6 +53,7 @@ final as (
         waiting.last_seen_at
     from waiting
     left join load_systems on waiting.load_id = load_systems.load_id
+    left join published_ids on waiting.personal_id = published_ids.id
 )
 
 select * from final

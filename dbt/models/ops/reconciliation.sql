@@ -3,8 +3,17 @@
 
 with shopify_orders as (
 
-    select * from {{ ref('stg_shopify__orders') }}
-    where not coalesce(is_test, false)
+    select
+        orders.*,
+        case
+            when orders.cancelled_at is not null then orders.cancelled_at
+            when orders.financial_status = 'voided' then coalesce(orders.closed_at, orders.updated_at)
+            else deletions.deleted_at
+        end as taken_back_at
+    from {{ ref('stg_shopify__orders') }} as orders
+    left join {{ ref('int_orders__deletions') }} as deletions
+        on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
+    where not coalesce(orders.is_test, false)
 
 ),
 
@@ -24,6 +33,12 @@ pos_receipts as (
 pos_stores as (
 
     select * from {{ ref('stg_pos__stores') }}
+
+),
+
+export_bookings as (
+
+    select * from {{ ref('int_exports__bookings') }}
 
 ),
 
@@ -68,15 +83,15 @@ source_bookings as (
     from shopify_refunds as refunds
     inner join shopify_orders on refunds.order_id = shopify_orders.order_id
     union all
-    -- A cancelled order takes back what it had booked and not refunded yet.
+    -- A cancelled or deleted order takes back what it had booked and not refunded yet.
     select
         'shopify' as source_system,
         orders.currency,
-        {{ reporting_date('coalesce(orders.cancelled_at, orders.closed_at, orders.updated_at)') }} as business_date,
+        {{ reporting_date('orders.taken_back_at') }} as business_date,
         -greatest(orders.total_amount - coalesce(shopify_refunded.amount, 0), 0) as amount
     from shopify_orders as orders
     left join shopify_refunded on orders.order_id = shopify_refunded.order_id
-    where orders.cancelled_at is not null or orders.financial_status = 'voided'
+    where orders.taken_back_at is not null
     union all
     select
         'pos' as source_system,
@@ -86,6 +101,13 @@ source_bookings as (
         case receipts.kind when 'return' then -receipts.total_amount else receipts.total_amount end as amount
     from pos_receipts as receipts
     left join pos_stores as stores on receipts.store_id = stores.store_id
+    union all
+    select
+        source_system,
+        currency,
+        business_date,
+        amount
+    from export_bookings
 
 ),
 

@@ -1,9 +1,28 @@
--- Grain: one row per platform, account, campaign, ad group, ad and day as it stands tonight, with its fingerprint.
+-- Grain: one row per platform, account, campaign, ad group, ad, day and currency as it stands tonight, with its fingerprint.
 {{ config(materialized='view') }}
 
-with ad_performance as (
+with parts as (
 
     select * from {{ ref('stg_exports__ad_performance') }}
+
+),
+
+ad_performance as (
+
+    select
+        source_system,
+        account,
+        campaign,
+        ad_group,
+        ad,
+        date,
+        currency,
+        sum(impressions) as impressions,
+        sum(clicks) as clicks,
+        sum(conversions) as conversions,
+        sum(cost) as cost
+    from parts
+    group by source_system, account, campaign, ad_group, ad, date, currency
 
 ),
 
@@ -18,7 +37,7 @@ joined as (
     -- A day of an account is that business date, whatever the account's zone.
     select
         md5(concat_ws(
-            '|', ads.source_system, ads.account, ads.campaign, ads.ad_group, ads.ad, cast(ads.date as varchar)
+            '|', ads.source_system, ads.account, ads.campaign, ads.ad_group, ads.ad, cast(ads.date as varchar), ads.currency
         )) as ad_performance_id,
         ads.source_system as platform,
         ads.account,

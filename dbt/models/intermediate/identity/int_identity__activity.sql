@@ -19,9 +19,45 @@ tickets as (
 
 ),
 
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+
+),
+
+checkouts as (
+
+    select * from {{ ref('stg_shopify__checkouts') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_events__events') }}
+
+),
+
+mapped_buyers as (
+
+    select * from {{ ref('int_exports__buyers') }}
+
+),
+
+mapped_touchpoints as (
+
+    select * from {{ ref('stg_exports__touchpoints') }}
+
+),
+
+mapped_messages as (
+
+    select * from {{ ref('stg_exports__messages') }}
+
+),
+
+mapped_tickets as (
+
+    select * from {{ ref('stg_exports__tickets') }}
 
 ),
 
@@ -44,6 +80,48 @@ activities as (
         created_at
     from tickets
     where requester_id is not null
+    union all
+    select
+        system || '/' || record_type || '/' || source_record_id as record_key,
+        created_at
+    from mapped_tickets
+    where record_type is not null
+    union all
+    select
+        record_key,
+        ordered_at
+    from mapped_buyers
+    union all
+    -- A message that was sent is the shop's doing; one that was opened, clicked or answered is the person's.
+    select
+        system || '/' || record_type || '/' || source_record_id as record_key,
+        occurred_at
+    from mapped_messages
+    where record_type is not null and event in ('opened', 'clicked', 'unsubscribed')
+    union all
+    select
+        system || '/' || record_type || '/' || source_record_id as record_key,
+        occurred_at
+    from mapped_touchpoints
+    where record_type is not null
+    union all
+    select
+        system || '/device/' || device_id as record_key,
+        occurred_at
+    from mapped_touchpoints
+    where device_id is not null and record_type <> 'device'
+    union all
+    select
+        'zendesk/requester/' || requester_id as record_key,
+        called_at
+    from calls
+    where requester_id is not null
+    union all
+    select
+        'shopify/customer/' || customer_id_shopify as record_key,
+        created_at
+    from checkouts
+    where customer_id_shopify is not null
 
 ),
 

@@ -9,7 +9,13 @@ with lines as (
 
 shopify_orders as (
 
-    select * from {{ ref('stg_shopify__orders') }}
+    -- What the shop has deleted counts as voided from then on.
+    select
+        orders.*,
+        deletions.deleted_at
+    from {{ ref('stg_shopify__orders') }} as orders
+    left join {{ ref('int_orders__deletions') }} as deletions
+        on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
 
 ),
 
@@ -22,6 +28,18 @@ pos_receipts as (
 pos_stores as (
 
     select * from {{ ref('stg_pos__stores') }}
+
+),
+
+mapped_invoices as (
+
+    select * from {{ ref('int_exports__invoices') }}
+
+),
+
+mapped_amounts as (
+
+    select * from {{ ref('int_exports__amounts') }}
 
 ),
 
@@ -43,6 +61,7 @@ shopify as (
 
     select
         'shopify-' || order_id as order_id,
+        'shopify' as system,
         'shopify' as source_system,
         order_id as source_order_id,
         order_name,
@@ -50,7 +69,7 @@ shopify as (
             when customer_id_shopify is not null then 'shopify/customer/' || customer_id_shopify
             when coalesce(email, phone) is not null then 'shopify/guest_order/' || order_id
         end as record_key,
-        cast(null as varchar) as store_id,
+        'shopify-' || location_id as store_id,
         case when coalesce(source_name, 'web') = 'web' then 'online_store' else source_name end as channel,
         payment_gateway as payment_method,
         currency,
@@ -64,15 +83,19 @@ shopify as (
         {{ money('total_amount') }} as booked_amount,
         coalesce(is_test, false) as is_test,
         financial_status in ('paid', 'partially_paid', 'partially_refunded', 'refunded') as is_paid,
-        regexp_matches(lower(coalesce(payment_gateway, '')), 'cash[ _-]?on[ _-]?delivery|\bcod\b|货到付款')
-            as is_cash_on_delivery,
+        {{ is_cash_on_delivery('payment_gateway') }} as is_cash_on_delivery,
         cancelled_at is not null as is_cancelled,
-        coalesce(financial_status = 'voided', false) as is_voided,
+        coalesce(financial_status = 'voided', false) or deleted_at is not null as is_voided,
+        false as is_given_back,
+        cast(null as decimal(18, 3)) as gross_without_lines_amount,
+        cast(null as decimal(18, 3)) as discount_without_lines_amount,
         {{ reporting_timezone() }} as business_timezone,
         ordered_at,
+        ordered_at as paid_at,
         case
             when cancelled_at is not null then cancelled_at
             when financial_status = 'voided' then coalesce(closed_at, updated_at)
+            else deleted_at
         end as cancelled_at
     from shopify_orders
 
@@ -82,6 +105,7 @@ pos as (
 
     select
         'pos-' || receipts.receipt_id as order_id,
+        'pos' as system,
         'pos' as source_system,
         receipts.receipt_id as source_order_id,
         receipts.receipt_no as order_name,
@@ -104,8 +128,12 @@ pos as (
         false as is_cash_on_delivery,
         false as is_cancelled,
         receipts.status = 'voided' as is_voided,
+        false as is_given_back,
+        cast(null as decimal(18, 3)) as gross_without_lines_amount,
+        cast(null as decimal(18, 3)) as discount_without_lines_amount,
         coalesce(stores.timezone, {{ reporting_timezone() }}) as business_timezone,
         receipts.sold_at as ordered_at,
+        receipts.sold_at as paid_at,
         -- A voided receipt is as if it never was, so its void falls on the sale's own day.
         case when receipts.status = 'voided' then receipts.sold_at end as cancelled_at
     from pos_receipts as receipts
@@ -114,11 +142,52 @@ pos as (
 
 ),
 
+mapped as (
+
+    select
+        invoices.order_id,
+        invoices.system,
+        invoices.source_system,
+        invoices.source_order_id,
+        invoices.order_name,
+        invoices.record_key,
+        invoices.system || '-' || invoices.store_id as store_id,
+        coalesce(invoices.channel, invoices.system) as channel,
+        invoices.payment_method,
+        invoices.currency,
+        amounts.shipping_charge_amount,
+        amounts.other_amount,
+        {{ money('0') }} as tip_amount,
+        amounts.added_tax_amount
+        + case when invoices.sale_lines = 0 then amounts.contained_tax_amount else 0 end as added_tax_amount,
+        amounts.due_amount as booked_amount,
+        coalesce(invoices.status = 'test', false) as is_test,
+        coalesce(invoices.status, 'paid') in ('paid', 'refunded', 'test') as is_paid,
+        {{ is_cash_on_delivery('invoices.payment_method') }} as is_cash_on_delivery,
+        coalesce(invoices.status = 'cancelled', false) as is_cancelled,
+        coalesce(invoices.status = 'voided', false) as is_voided,
+        coalesce(invoices.status = 'refunded', false) as is_given_back,
+        case when invoices.sale_lines = 0 then amounts.listed_amount - amounts.contained_tax_amount end
+            as gross_without_lines_amount,
+        case when invoices.sale_lines = 0 then amounts.order_discount_amount end as discount_without_lines_amount,
+        invoices.business_timezone,
+        invoices.ordered_at,
+        coalesce(invoices.paid_at, invoices.ordered_at) as paid_at,
+        -- Exports do not say when an order was cancelled.
+        case when invoices.status in ('cancelled', 'voided') then invoices.ordered_at end as cancelled_at
+    from mapped_invoices as invoices
+    inner join mapped_amounts as amounts on invoices.order_id = amounts.order_id
+    where invoices.is_sale and amounts.sale_held_by_rule is null
+
+),
+
 unioned as (
 
     select * from shopify
     union all
     select * from pos
+    union all
+    select * from mapped
 
 ),
 
@@ -126,6 +195,7 @@ amounts as (
 
     select
         unioned.order_id,
+        unioned.system,
         unioned.source_system,
         unioned.source_order_id,
         unioned.order_name,
@@ -134,8 +204,9 @@ amounts as (
         unioned.channel,
         unioned.payment_method,
         unioned.currency,
-        {{ money('coalesce(line_totals.gross_amount, 0)') }} as gross_amount,
-        {{ money('coalesce(line_totals.discount_amount, 0)') }} as discount_amount,
+        {{ money('coalesce(line_totals.gross_amount, unioned.gross_without_lines_amount, 0)') }} as gross_amount,
+        {{ money('coalesce(line_totals.discount_amount, unioned.discount_without_lines_amount, 0)') }}
+            as discount_amount,
         {{ money('unioned.shipping_charge_amount + unioned.other_amount') }} as shipping_amount,
         unioned.other_amount,
         unioned.tip_amount,
@@ -148,11 +219,13 @@ amounts as (
         unioned.is_cash_on_delivery,
         unioned.is_cancelled,
         unioned.is_voided,
+        unioned.is_given_back,
         coalesce(line_totals.is_gift_card_only, false) as is_gift_card_only,
         unioned.business_timezone,
         {{ local_date('unioned.ordered_at', 'unioned.business_timezone') }} as order_date,
         {{ reporting_date('unioned.ordered_at') }} as reporting_date,
         unioned.ordered_at,
+        unioned.paid_at,
         unioned.cancelled_at
     from unioned
     left join line_totals on unioned.order_id = line_totals.order_id

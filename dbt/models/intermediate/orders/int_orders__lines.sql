@@ -15,7 +15,16 @@ shopify_order_lines as (
 
 shopify_products as (
 
-    select * from {{ ref('stg_shopify__products') }}
+    -- A variant that two products list is described by the one that changed last.
+    select *
+    from {{ ref('stg_shopify__products') }}
+    qualify row_number() over (partition by variant_id order by updated_at desc, product_id desc) = 1
+
+),
+
+mapped_lines as (
+
+    select * from {{ ref('int_exports__lines') }}
 
 ),
 
@@ -74,11 +83,32 @@ pos as (
 
 ),
 
+mapped as (
+
+    select
+        order_id,
+        source_line_id,
+        sku,
+        product_name,
+        category,
+        line_number,
+        quantity,
+        unit_price,
+        listed_amount,
+        discount_amount,
+        contained_tax_amount,
+        false as is_gift_card
+    from mapped_lines
+
+),
+
 unioned as (
 
     select * from shopify
     union all
     select * from pos
+    union all
+    select * from mapped
 
 ),
 

@@ -26,6 +26,12 @@ pos_receipt_lines as (
 
 ),
 
+mapped_articles as (
+
+    select * from {{ ref('int_exports__returned_articles') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('currencies') }}
@@ -66,10 +72,18 @@ returned_skus as (
     inner join pos_receipt_lines
         on refunds.source_system = 'pos' and refunds.source_refund_id = pos_receipt_lines.receipt_id
     group by refunds.order_id, pos_receipt_lines.sku
+    union all
+    select
+        refunds.order_id,
+        mapped_articles.sku,
+        sum(mapped_articles.quantity) as quantity
+    from refunds
+    inner join mapped_articles on refunds.refund_id = mapped_articles.refund_id
+    group by refunds.order_id, mapped_articles.sku
 
 ),
 
--- A till names the article, not the line: the earliest lines of that article take the return first.
+-- A till or an export names the article, not the line: the earliest lines of that article take the return first.
 sku_lines as (
 
     select

@@ -24,7 +24,7 @@ order_returns as (
     select
         returns.order_id,
         sum(case when returns.status = 'counted' then returns.amount else 0 end) as counted_amount,
-        sum(case when returns.source_system = headers.source_system then returns.amount else 0 end) as own_amount
+        sum(case when returns.system = headers.system then returns.amount else 0 end) as own_amount
     from returns
     inner join headers on returns.order_id = headers.order_id
     group by returns.order_id
@@ -34,24 +34,27 @@ order_returns as (
 voids as (
 
     select
-        headers.order_id || '-void' as refund_id,
+        headers.order_id || case when headers.is_given_back then '-refunded' else '-void' end as refund_id,
+        headers.system,
         headers.source_system,
         headers.source_order_id as source_refund_id,
         headers.order_id,
         headers.record_key,
         headers.store_id,
         cast(null as varchar) as twin_of,
-        'void' as kind,
+        case when headers.is_given_back then 'refund' else 'void' end as kind,
         'counted' as status,
         headers.currency,
         {{ money('headers.due_amount - coalesce(order_returns.counted_amount, 0)') }} as amount,
         -- The source takes back its whole booking, gift cards sold included, less what it has refunded itself.
         {{ money('greatest(headers.booked_amount - coalesce(order_returns.own_amount, 0), 0)') }} as booked_amount,
-        {{ local_date('headers.cancelled_at', 'headers.business_timezone') }} as business_date,
-        headers.cancelled_at as refunded_at
+        -- An export that calls an order refunded does not say when.
+        {{ local_date('coalesce(headers.cancelled_at, headers.ordered_at)', 'headers.business_timezone') }}
+            as business_date,
+        coalesce(headers.cancelled_at, headers.ordered_at) as refunded_at
     from headers
     left join order_returns on headers.order_id = order_returns.order_id
-    where headers.is_cancelled or headers.is_voided
+    where headers.is_cancelled or headers.is_voided or headers.is_given_back
 
 ),
 
@@ -59,6 +62,7 @@ reductions as (
 
     select
         refund_id,
+        system,
         source_system,
         source_refund_id,
         order_id,
@@ -93,7 +97,7 @@ rated as (
         end as fx_rate,
         headers.due_amount,
         -- A till that gives money back for a test order of the shop has paid real money.
-        coalesce(headers.is_test and headers.source_system = reductions.source_system, false) as is_test,
+        coalesce(headers.is_test and headers.system = reductions.system, false) as is_test,
         {{ reporting_minor_unit() }} as minor_unit,
         case when reductions.status = 'counted' then 1 else 0 end as counts
     from reductions

@@ -25,10 +25,17 @@ pos_stores as (
 
 ),
 
+mapped_returns as (
+
+    select * from {{ ref('int_exports__returns') }}
+
+),
+
 shopify as (
 
     select
         'shopify-' || refunds.refund_id as refund_id,
+        'shopify' as system,
         'shopify' as source_system,
         refunds.refund_id as source_refund_id,
         'shopify-' || refunds.order_id as order_id,
@@ -69,6 +76,7 @@ pos as (
 
     select
         'pos-' || receipt_id as refund_id,
+        'pos' as system,
         'pos' as source_system,
         receipt_id as source_refund_id,
         coalesce(sale_order_id, online_order_id) as order_id,
@@ -87,11 +95,33 @@ pos as (
 
 ),
 
+mapped as (
+
+    select
+        refund_id,
+        system,
+        source_system,
+        source_refund_id,
+        order_id,
+        record_key,
+        store_id,
+        currency,
+        amount,
+        is_voided,
+        false as names_other_source,
+        business_date,
+        refunded_at
+    from mapped_returns
+
+),
+
 unioned as (
 
     select * from shopify
     union all
     select * from pos
+    union all
+    select * from mapped
 
 ),
 
@@ -165,6 +195,7 @@ final as (
 
     select
         refund_id,
+        system,
         source_system,
         source_refund_id,
         case when due_amount is not null then order_id end as order_id,

@@ -127,7 +127,7 @@ joined as (
                         'headers.payment_method', 'headers.currency', 'headers.gross_amount', 'headers.discount_amount',
                         'headers.shipping_amount', 'headers.other_amount', 'headers.tax_amount', 'headers.due_amount',
                         'headers.gift_card_sold_amount', 'headers.booked_amount', 'headers.is_test', 'headers.is_paid',
-                        'headers.order_date', 'headers.reporting_date', 'headers.ordered_at', 'headers.cancelled_at']) }}
+                        'headers.order_date', 'headers.reporting_date', 'headers.ordered_at', 'headers.paid_at', 'headers.cancelled_at']) }}
             as headers_fingerprint
     from headers
     left join members on headers.record_key = members.record_key

@@ -1,4 +1,4 @@
--- Grain: one row per distinct marketing context of a session, with the channel it means.
+-- Grain: one row per distinct marketing context of a session or mapped touchpoint, with the channel it means.
 -- That is the channel of the first rule in channels.csv that fits.
 {{ config(materialized='table') }}
 
@@ -6,6 +6,12 @@ with sessions as (
 
     select * from {{ ref('int_touchpoints__sessions') }}
     where is_session_start
+
+),
+
+mapped as (
+
+    select * from {{ ref('int_touchpoints__mapped') }}
 
 ),
 
@@ -17,12 +23,19 @@ channels as (
 
 contexts as (
 
-    select distinct
+    select
         click_id_type,
         utm_source,
         utm_medium,
         referrer_host
     from sessions
+    union
+    select
+        click_id_type,
+        utm_source,
+        utm_medium,
+        referrer_host
+    from mapped
 
 ),
 

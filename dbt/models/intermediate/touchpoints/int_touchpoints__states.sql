@@ -46,6 +46,56 @@ refund_states as (
 ticket_states as (
 
     select * from {{ ref('int_tickets__states') }}
+    where not is_call
+
+),
+
+calls as (
+
+    select * from {{ ref('int_tickets__calls') }}
+
+),
+
+checkouts as (
+
+    select * from {{ ref('stg_shopify__checkouts') }}
+    where completed_at is null
+
+),
+
+members as (
+
+    select * from {{ ref('int_identity__members') }}
+
+),
+
+mapped as (
+
+    select * from {{ ref('int_touchpoints__mapped') }}
+
+),
+
+messages as (
+
+    select * from {{ ref('int_messages__states') }}
+
+),
+
+published_ids as (
+
+    select * from {{ ref('int_identity__published_ids') }}
+
+),
+
+-- What channels.csv says of a channel that an export names itself.
+channel_kinds as (
+
+    select
+        channel,
+        bool_or(is_eligible) as is_eligible,
+        bool_and(is_direct) as is_direct
+    from {{ ref('channels') }}
+    group by channel
 
 ),
 
@@ -153,6 +203,83 @@ given_refunds as (
 
 ),
 
+named_mapped as (
+
+    select
+        mapped.*,
+        {{ published_id('mapped.touchpoint_id', 'published_ids') }} as published_id,
+        {{ published_id('mapped.session_id', 'session_ids') }} as published_session_id
+    from mapped
+    left join published_ids
+        on {{ personal_id('touchpoints', 'mapped.system', 'mapped.touchpoint_id') }} = published_ids.id
+    left join published_ids as session_ids
+        on {{ personal_id('touchpoints', 'mapped.system', 'mapped.session_id') }} = session_ids.id
+
+),
+
+mapped_touchpoints as (
+
+    select
+        'touch-' || mapped.system || '-' || mapped.published_id as touchpoint_id,
+        mapped.customer_id,
+        mapped.touchpoint_type,
+        coalesce(
+            mapped.given_channel,
+            case
+                when coalesce(mapped.session_id, mapped.click_id_type, mapped.utm_source, mapped.utm_medium) is not null
+                    then contexts.channel
+                when mapped.touchpoint_type = 'call_in' then 'phone'
+                when mapped.touchpoint_type = 'store_visit' then 'store'
+                when mapped.touchpoint_type = 'message_clicked' then 'message'
+                else 'other'
+            end
+        ) as channel,
+        contexts.platform,
+        mapped.campaign,
+        mapped.system as source_system,
+        mapped.published_id as source_record_id,
+        mapped.system || '-' || mapped.published_session_id as session_id,
+        mapped.page_path,
+        mapped.is_session_start,
+        case
+            when mapped.session_id is not null
+                then mapped.is_session_start and coalesce(channel_kinds.is_eligible, contexts.is_eligible, true)
+            when mapped.touchpoint_type in ('call_in', 'store_visit', 'message_clicked')
+                then coalesce(channel_kinds.is_eligible, true)
+        end as is_eligible,
+        case
+            when mapped.given_channel is not null then channel_kinds.is_direct
+            when mapped.session_id is not null then contexts.is_direct
+        end as is_direct,
+        mapped.occurred_at
+    from named_mapped as mapped
+    left join contexts
+        on
+            mapped.click_id_type is not distinct from contexts.click_id_type
+            and mapped.utm_source is not distinct from contexts.utm_source
+            and mapped.utm_medium is not distinct from contexts.utm_medium
+            and mapped.referrer_host is not distinct from contexts.referrer_host
+    left join channel_kinds on mapped.given_channel = channel_kinds.channel
+
+),
+
+message_touchpoints as (
+
+    select
+        'message-' || messages.message_event_id as touchpoint_id,
+        messages.customer_id,
+        'message_' || messages.event as touchpoint_type,
+        messages.channel,
+        messages.campaign,
+        messages.source_system,
+        messages.message_id as source_record_id,
+        messages.is_first_click and coalesce(channel_kinds.is_eligible, true) as is_eligible,
+        messages.occurred_at
+    from messages
+    left join channel_kinds on messages.channel = channel_kinds.channel
+
+),
+
 tickets as (
 
     select
@@ -161,7 +288,7 @@ tickets as (
         'ticket_opened' as touchpoint_type,
         channel,
         source_system,
-        ticket_id as source_record_id,
+        source_ticket_id as source_record_id,
         order_id,
         ticket_id,
         created_at as occurred_at
@@ -173,12 +300,45 @@ tickets as (
         'ticket_solved' as touchpoint_type,
         channel,
         source_system,
-        ticket_id as source_record_id,
+        source_ticket_id as source_record_id,
         order_id,
         ticket_id,
         solved_at as occurred_at
     from ticket_states
     where solved_at is not null
+
+),
+
+phone_calls as (
+
+    select
+        'call-' || calls.call_id as touchpoint_id,
+        members.customer_id,
+        case when calls.is_inbound then 'call_in' else 'call_out' end as touchpoint_type,
+        'phone' as channel,
+        'zendesk' as source_system,
+        calls.call_id as source_record_id,
+        calls.ticket_id,
+        -- Whoever calls looks for the shop; whoever is called does not.
+        calls.is_inbound as is_eligible,
+        calls.called_at as occurred_at
+    from calls
+    left join members on members.record_key = 'zendesk/requester/' || calls.requester_id
+
+),
+
+left_checkouts as (
+
+    select
+        'checkout-' || checkouts.checkout_id as touchpoint_id,
+        members.customer_id,
+        'checkout_abandoned' as touchpoint_type,
+        'online_store' as channel,
+        'shopify' as source_system,
+        checkouts.checkout_id as source_record_id,
+        checkouts.created_at as occurred_at
+    from checkouts
+    left join members on members.record_key = 'shopify/customer/' || checkouts.customer_id_shopify
 
 ),
 
@@ -191,6 +351,14 @@ unioned as (
     select * from given_refunds
     union all by name
     select * from tickets
+    union all by name
+    select * from phone_calls
+    union all by name
+    select * from mapped_touchpoints
+    union all by name
+    select * from message_touchpoints
+    union all by name
+    select * from left_checkouts
 
 ),
 

@@ -1,5 +1,5 @@
 -- Grain: one row per line of a dropped file that could not be read at all.
-{{ config(unique_key=['load_id', 'row_number'], meta={'loads': ['*.ad_performance', '*.fx_rates']}) }}
+{{ config(unique_key=['load_id', 'row_number'], meta={'loads': export_loads()}) }}
 
 with broken_lines as (
     select *

@@ -24,6 +24,7 @@ typed as (
         coalesce({{ to_text('event') }}, {{ to_text('name') }}) as event_name,
         {{ to_text('"anonymousId"') }} as device_id,
         {{ to_text('"userId"') }} as user_id,
+        {{ to_text('"previousId"') }} as previous_id,
         {{ to_time('"timestamp"') }} as occurred_at,
         coalesce({{ to_time('"receivedAt"') }}, {{ to_time('"timestamp"') }}) as received_at,
         coalesce({{ json_text('traits_json', '$.email') }}, {{ json_text('context_json', '$.traits.email') }}) as email,

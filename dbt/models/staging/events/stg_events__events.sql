@@ -1,8 +1,8 @@
 -- Grain: one row per web or app event.
 {{ config(materialized='incremental', unique_key='event_id', meta={'loads': ['events.events']}) }}
 {%- set columns = [
-    'event_id', 'event_type', 'event_name', 'device_id', 'user_id', 'occurred_at', 'received_at', 'email',
-    'phone', 'full_name', 'url', 'path', 'referrer', 'page_title', 'utm_source', 'utm_medium', 'utm_campaign',
+    'event_id', 'event_type', 'event_name', 'device_id', 'user_id', 'previous_id', 'occurred_at', 'received_at',
+    'email', 'phone', 'full_name', 'url', 'path', 'referrer', 'page_title', 'utm_source', 'utm_medium', 'utm_campaign',
     'click_id', 'click_id_type', 'sku', 'order_name', 'value_amount', 'currency',
 ] %}
 

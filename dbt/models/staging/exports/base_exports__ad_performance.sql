@@ -26,6 +26,10 @@ typed as (
         impressions as impressions_text,
         clicks as clicks_text,
         conversions as conversions_text,
+        -- Rows of one day may be its parts (devices, networks, hours); the same row twice is one.
+        md5(concat_ws(
+            '|', currency, timezone, impressions, clicks, cost, conversions, {{ to_text('_extra') }}
+        )) as _item_key,
         {{ json_row('raw_rows') }} as _raw_row,
         _file_name,
         _row_number,
@@ -36,7 +40,11 @@ typed as (
 judged as (
     select
         typed.*,
-        {{ row_key(['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], 'typed') }} as _row_key,
+        {{ row_key(['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], 'typed') }} || '|' || typed._item_key
+            as _row_key,
+        {{ row_key(['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'], 'typed') }}
+            || '|' || coalesce(typed.currency, '') as _group_key,
+        false as is_numbered,
         {{ load_order_only() }} as version_at,
         case
             when typed.source_system is null then 'key_missing'

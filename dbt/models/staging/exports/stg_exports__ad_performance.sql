@@ -1,21 +1,16 @@
--- Grain: one row per platform, account, campaign, ad group, ad and day, as last reported.
+-- Grain: one row per part that the newest report gives of a platform's, account's, campaign's, ad group's, ad's day.
 {{ config(
     materialized='incremental',
-    unique_key=['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'],
-    meta={'loads': ['*.ad_performance']},
+    unique_key='_group_key',
+    meta={'loads': ['*.ad_performance'], 'in_load_order': true},
 ) }}
-{%- set key = ['source_system', 'account', 'campaign', 'ad_group', 'ad', 'date'] %}
 {%- set columns = [
     'source_system', 'account', 'campaign', 'ad_group', 'ad', 'date', 'currency', 'timezone', 'impressions',
     'clicks', 'cost', 'conversions',
 ] %}
 
-with rows_to_judge as (
-    {{ rows_to_judge(ref('base_exports__ad_performance'), columns) }}
-),
-
-newest_versions as (
-    {{ newest_versions('rows_to_judge', ref('base_exports__ad_performance'), key, columns) }}
+with settled as (
+    {{ settled_groups(ref('base_exports__ad_performance'), columns) }}
 )
 
-select * from newest_versions
+select * from settled

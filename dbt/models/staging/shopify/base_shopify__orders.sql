@@ -15,7 +15,11 @@ parsed as (
         {{ to_json_text('raw_rows.shipping_lines') }} as shipping_json,
         {{ to_json_text('raw_rows.refunds') }} as refunds_json,
         {{ to_json_text('raw_rows.payment_gateway_names') }} as gateways_json,
-        {{ to_json_text('raw_rows._extra') }} as extra_json,
+        {{ to_json_text('raw_rows.original_total_duties_set') }} as duties_json,
+        {{ to_json_text('raw_rows.original_total_additional_fees_set') }} as fees_json,
+        {{ to_json_text('raw_rows.total_price_set') }} as total_json,
+        {{ to_json_text('raw_rows.discount_codes') }} as codes_json,
+        {{ to_json_text('raw_rows.fulfillments') }} as fulfillments_json,
         raw_rows.*,
         {{ json_row('raw_rows') }} as _raw_row
     from raw_rows
@@ -56,14 +60,17 @@ typed as (
         {{ shopify_shipping_amount('parsed.shipping_json') }} as shipping_amount,
         {{ json_sum('parsed.shipping_json', '$[*].tax_lines[*].price') }} as shipping_tax_amount,
         coalesce({{ to_money('parsed.total_tip_received') }}, 0) as tip_amount,
-        coalesce(
-            {{ to_money(json_text('parsed.extra_json', '$.original_total_duties_set.shop_money.amount')) }}, 0
-        )
-        + coalesce(
-            {{ to_money(json_text('parsed.extra_json', '$.original_total_additional_fees_set.shop_money.amount')) }},
-            0
-        ) as duties_amount,
+        coalesce({{ to_money(json_text('parsed.duties_json', '$.shop_money.amount')) }}, 0)
+        + coalesce({{ to_money(json_text('parsed.fees_json', '$.shop_money.amount')) }}, 0) as duties_amount,
         {{ to_money('parsed.total_price') }} as total_amount,
+        coalesce(
+            {{ json_text('parsed.total_json', '$.presentment_money.currency_code') }},
+            {{ to_text('parsed.presentment_currency') }}
+        ) as presentment_currency,
+        {{ to_money(json_text('parsed.total_json', '$.presentment_money.amount')) }} as presentment_total_amount,
+        {{ json_text('parsed.codes_json', '$[0].code') }} as discount_code,
+        {{ json_text('parsed.fulfillments_json', '$[0].status') }} as shipment_status,
+        {{ to_time(json_text('parsed.fulfillments_json', '$[0].created_at')) }} as first_shipped_at,
         {{ to_text('parsed.source_name') }} as source_name,
         {{ to_text('parsed.landing_site') }} as landing_site,
         {{ to_text('parsed.referring_site') }} as referring_site,

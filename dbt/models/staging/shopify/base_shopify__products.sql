@@ -22,6 +22,7 @@ typed as (
     select
         {{ json_text('variants.item', '$.id') }} as variant_id,
         {{ to_text('parsed.id') }} as product_id,
+        {{ json_text('variants.item', '$.inventory_item_id') }} as inventory_item_id,
         {{ json_text('variants.item', '$.sku') }} as sku,
         {{ to_text('parsed.title') }} as product_name,
         {{ to_text('parsed.product_type') }} as category,

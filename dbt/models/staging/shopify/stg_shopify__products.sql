@@ -1,7 +1,8 @@
 -- Grain: one row per variant of a web shop product's newest good version.
 {{ config(materialized='incremental', unique_key='product_id', meta={'loads': ['shopify.products']}) }}
 {%- set columns = [
-    'variant_id', 'product_id', 'sku', 'product_name', 'category', 'vendor', 'unit_price', 'status', 'updated_at',
+    'variant_id', 'product_id', 'inventory_item_id', 'sku', 'product_name', 'category', 'vendor', 'unit_price', 'status',
+    'updated_at',
 ] %}
 
 with rows_to_judge as (

@@ -45,6 +45,7 @@ summed as (
         max(_load_id) as _load_id,
         max(_loaded_at) as _loaded_at
     from refunded_items
+    where line_id is not null
     group by refund_id, order_id, line_id
 )
 

@@ -19,6 +19,7 @@ typed as (
     select
         {{ to_text('id') }} as ticket_id,
         {{ to_text('requester_id') }} as requester_id,
+        {{ to_text('organization_id') }} as organization_id,
         {{ to_text('subject') }} as subject,
         -- A drop-down's option is a tag as well, so the category is read from either.
         coalesce(

@@ -15,6 +15,8 @@ typed as (
         {{ to_text('phone') }} as phone,
         {{ to_text('role') }} as role,
         {{ to_text('external_id') }} as external_id,
+        {{ to_text('organization_id') }} as organization_id,
+        coalesce({{ to_boolean('active') }}, true) as is_active,
         {{ to_time('created_at') }} as created_at,
         {{ to_time('updated_at') }} as updated_at,
         {{ json_row('raw_rows') }} as _raw_row,

@@ -1,0 +1,276 @@
+{#
+  Staging of rows that count together or not at all: the lines of an order. A base model gives, beside the columns named in
+  `versions.sql`, `_group_key` (the order), `_item_key` (the line in it) and `is_numbered`: whether the file itself says
+  which line it is, or the lines are only counted as they stand.
+
+  - A numbered item replaces the item of its number. Items that are not numbered cannot be told apart from one file to the
+    next, so the newest load that holds the group replaces all of them, and what came before a load of such items is gone.
+  - A group is staged as of the newest load after which none of its items is broken: `_settled_load_id`. All of its rows in
+    later loads wait in the quarantine, the good ones under a rule of their own, until a newer load mends it.
+
+  Every row up to the settled load is staged or superseded; those superseded are counted in `_versions_seen` of the group's
+  first item. It takes loads in their order; should_full_refresh() sees to that.
+#}
+{% macro settled_groups(base, columns) -%}
+    {%- set incremental = execute and is_incremental() -%}
+    {%- set pending = pending_load_ids() if incremental else [] -%}
+    {%- set waiting = loads_of_waiting_groups(base, pending) if incremental else [] %}
+    {%- set bookkeeping = ['_group_key', '_item_key', 'is_numbered', '_row_number', '_load_id', '_loaded_at'] -%}
+    with new_rows as (
+        select
+            {{ (columns + bookkeeping) | join(',\n            ') }},
+            _broken_rule,
+            0 as versions_before,
+            true as is_new
+        from {{ base }}
+        where _row_key is not null and {{ in_pending_loads() }}
+    ),
+
+    {% if incremental -%}
+    settled_before as (
+        select
+            _group_key,
+            max(_settled_load_id) as load_id
+        from {{ this }}
+        where _group_key in (select new_rows._group_key from new_rows)
+        group by _group_key
+    ),
+
+    -- Rows of the same groups that wait since an earlier night.
+    waiting_rows as (
+        select
+            {% for column in columns + bookkeeping %}rows_read.{{ column }},
+            {% endfor -%}
+            rows_read._broken_rule,
+            0 as versions_before,
+            true as is_new
+        from {{ base }} as rows_read
+        left join settled_before on rows_read._group_key = settled_before._group_key
+        where
+            rows_read._row_key is not null
+            and {{ in_load_ids('rows_read._load_id', waiting) }}
+            and rows_read._group_key in (select new_rows._group_key from new_rows)
+            and (settled_before.load_id is null or rows_read._load_id > settled_before.load_id)
+    ),
+
+    staged_rows as (
+        select
+            {{ (columns + bookkeeping) | join(',\n            ') }},
+            cast(null as varchar) as _broken_rule,
+            _versions_seen as versions_before,
+            false as is_new
+        from {{ this }}
+        where _group_key in (select new_rows._group_key from new_rows)
+    ),
+
+    {% endif -%}
+    candidates as (
+        select * from new_rows
+        {%- if incremental %}
+        union all
+        select * from waiting_rows
+        union all
+        select * from staged_rows
+        {%- endif %}
+    ),
+
+    item_versions as (
+        select
+            *,
+            row_number() over (partition by _group_key, _load_id, _item_key order by _row_number desc) as place_in_load,
+            bool_and(is_numbered) over (partition by _group_key, _load_id) as is_load_numbered
+        from candidates
+    ),
+
+    -- From which load on an item is broken, and from which on it is mended.
+    broken_spans as (
+        select
+            broken._group_key,
+            broken._load_id as from_load_id,
+            min(later._load_id) as until_load_id
+        from item_versions as broken
+        left join item_versions as later
+            on
+                broken._group_key = later._group_key
+                and broken._load_id < later._load_id
+                and (
+                    not broken.is_load_numbered or not later.is_load_numbered or broken._item_key = later._item_key
+                )
+        where broken._broken_rule is not null and broken.place_in_load = 1
+        group by broken._group_key, broken._load_id, broken._item_key
+    ),
+
+    group_loads as (
+        select
+            _group_key,
+            _load_id,
+            bool_and(is_load_numbered) as is_load_numbered
+        from item_versions
+        group by _group_key, _load_id
+    ),
+
+    settled_groups as (
+        select
+            _group_key,
+            max(_load_id) as load_id
+        from group_loads
+        where not exists (
+            select 1
+            from broken_spans
+            where
+                broken_spans._group_key = group_loads._group_key
+                and broken_spans.from_load_id <= group_loads._load_id
+                and (broken_spans.until_load_id is null or broken_spans.until_load_id > group_loads._load_id)
+        )
+        group by _group_key
+    ),
+
+    last_unnumbered as (
+        select
+            group_loads._group_key,
+            max(group_loads._load_id) as load_id
+        from group_loads
+        inner join settled_groups on group_loads._group_key = settled_groups._group_key
+        where not group_loads.is_load_numbered and group_loads._load_id <= settled_groups.load_id
+        group by group_loads._group_key
+    ),
+
+    seen as (
+        select
+            candidates._group_key,
+            sum(
+                case
+                    when not candidates.is_new then candidates.versions_before
+                    when candidates._load_id <= settled_groups.load_id then 1
+                    else 0
+                end
+            ) as versions_seen,
+            bool_or(candidates._load_id > settled_groups.load_id) as is_stale_version
+        from candidates
+        inner join settled_groups on candidates._group_key = settled_groups._group_key
+        group by candidates._group_key
+    ),
+
+    newest as (
+        select
+            item_versions.*,
+            settled_groups.load_id as _settled_load_id
+        from item_versions
+        inner join settled_groups on item_versions._group_key = settled_groups._group_key
+        left join last_unnumbered on item_versions._group_key = last_unnumbered._group_key
+        where
+            item_versions.place_in_load = 1
+            and item_versions._load_id <= settled_groups.load_id
+            and (
+                last_unnumbered.load_id is null
+                or item_versions._load_id > last_unnumbered.load_id
+                or (item_versions._load_id = last_unnumbered.load_id and last_unnumbered.load_id = settled_groups.load_id)
+            )
+        qualify row_number() over (
+            partition by item_versions._group_key, item_versions._item_key
+            order by item_versions._load_id desc
+        ) = 1
+    ),
+
+    counted as (
+        select
+            *,
+            row_number() over (partition by _group_key order by _item_key) as place,
+            count(*) over (partition by _group_key) as items
+        from newest
+    )
+
+    select
+        {% for column in columns %}counted.{{ column }},
+        {% endfor -%}
+        counted.is_numbered,
+        seen.is_stale_version,
+        {{ load_order_only() }} as _version_at,
+        cast(case when counted.place = 1 then 1 + seen.versions_seen - counted.items else 1 end as bigint) as _versions_seen,
+        counted._row_number,
+        counted._group_key,
+        counted._item_key,
+        counted._settled_load_id,
+        {% if incremental and pending %}'{{ pending[-1] }}'{% else %}counted._load_id{% endif %} as _staged_load_id,
+        counted._load_id,
+        counted._loaded_at
+    from counted
+    inner join seen on counted._group_key = seen._group_key
+{%- endmacro %}
+
+{# Earlier loads that hold waiting rows of the groups that pending loads bring, or that the quarantine has not taken in. #}
+{% macro loads_of_waiting_groups(base, pending) %}
+    {% set quarantine = earlier_quarantine() %}
+    {% set found = loads_before_the_quarantine() %}
+    {% if quarantine and pending %}
+        {% set rows = run_query(
+            "select distinct load_id from " ~ quarantine ~ " where group_key in (select rows_read._group_key from "
+            ~ base ~ " as rows_read where " ~ in_load_ids('rows_read._load_id', pending) ~ ") order by load_id"
+        ) %}
+        {% set found = found + (rows.columns[0].values() | list) %}
+    {% endif %}
+    {% do return(found | unique | reject('in', pending) | list) %}
+{% endmacro %}
+
+{# The whole quarantine of a table staged by settled_groups(): rows without a key, and rows of loads after the one that
+   their group is settled as of. Good rows among them wait under `unmet_rule`. #}
+{% macro rows_not_settled(base, staged, unmet_rule) -%}
+    with settled_groups as (
+        select
+            _group_key,
+            max(_settled_load_id) as load_id
+        from {{ staged }}
+        group by _group_key
+    ),
+
+    waiting as (
+        select
+            _row_key as key,
+            _group_key as group_key,
+            coalesce(_broken_rule, '{{ unmet_rule }}') as rule,
+            _raw_row as raw_row,
+            version_at,
+            _load_id as load_id,
+            _file_name as file_name,
+            _row_number as row_number,
+            _loaded_at
+        from {{ base }}
+        where {{ in_pending_loads() }}
+        {%- if execute and is_incremental() %}
+        union all
+        select
+            key,
+            group_key,
+            rule,
+            raw_row,
+            version_at,
+            load_id,
+            file_name,
+            row_number,
+            _loaded_at
+        from {{ this }}
+        {%- endif %}
+    ),
+
+    not_settled as (
+        select distinct waiting.*
+        from waiting
+        left join settled_groups on waiting.group_key = settled_groups._group_key
+        where waiting.key is null or settled_groups.load_id is null or waiting.load_id > settled_groups.load_id
+    )
+
+    select
+        key,
+        group_key,
+        rule,
+        replace(rule, '_', ' ') as reason,
+        raw_row,
+        version_at,
+        load_id,
+        file_name,
+        row_number,
+        min(_loaded_at) over (partition by coalesce(key, load_id || '/' || row_number), rule) as first_seen_at,
+        max(_loaded_at) over (partition by coalesce(key, load_id || '/' || row_number), rule) as last_seen_at,
+        _loaded_at
+    from not_settled
+{%- endmacro %}

@@ -1,0 +1,12 @@
+-- Grain: one row per delivered row of exports messages that staging could not take.
+{{ config(incremental_strategy='rewrite', meta={'loads': ['*.messages']}) }}
+
+with not_staged as (
+    {{ rows_not_staged(
+        ref('base_exports__messages'),
+        ref('stg_exports__messages'),
+        ['system', 'message_id', 'event', 'occurred_at']
+    ) }}
+)
+
+select * from not_staged

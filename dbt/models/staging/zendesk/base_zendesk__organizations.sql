@@ -1,0 +1,40 @@
+-- Grain: one row per organisation version as delivered.
+with raw_rows as (
+    select * from {{ source('raw_zendesk', 'organizations') }}
+),
+
+loads as (
+    {{ load_times() }}
+),
+
+typed as (
+    select
+        {{ to_text('id') }} as organization_id,
+        {{ to_text('name') }} as organization_name,
+        {{ to_text('external_id') }} as external_id,
+        {{ to_time('created_at') }} as created_at,
+        {{ to_time('updated_at') }} as updated_at,
+        {{ to_time('deleted_at') }} as deleted_at,
+        {{ json_row('raw_rows') }} as _raw_row,
+        _file_name,
+        _row_number,
+        _load_id
+    from raw_rows
+),
+
+judged as (
+    select
+        typed.*,
+        {{ row_key(['organization_id'], 'typed') }} as _row_key,
+        coalesce(typed.updated_at, loads._loaded_at) as version_at,
+        case
+            when typed.organization_id is null then 'key_missing'
+            when typed.created_at is null then 'created_at_not_a_time'
+            when typed.updated_at is null then 'updated_at_not_a_time'
+        end as _broken_rule,
+        loads._loaded_at
+    from typed
+    left join loads on typed._load_id = loads.load_id
+)
+
+select * from judged

@@ -1,0 +1,73 @@
+"""Whole nights on systems that misbehave: the same warehouse as without, or one clear refusal and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Home, differences
+
+SIZE = {"DEMO_PERSONS": "60", "DEMO_SEED": "7"}
+MONEY = "select source_system, source_order_id, status, net_amount, refund_amount from marts.orders order by all"
+
+
+@pytest.fixture(scope="module")
+def company_of(make_home: Callable[..., Home]) -> Callable[[str], Home]:
+    """A demo company in a home of its own; with one key all give the same ids."""
+
+    def make(name: str) -> Home:
+        home = make_home(name, **SIZE)
+        key = home.path / "lake" / "_decisions" / "home_key"
+        key.parent.mkdir(parents=True)
+        key.write_text("5a" * 32 + "\n")
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def untroubled(company_of: Callable[[str], Home]) -> Home:
+    home = company_of("untroubled")
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return home
+
+
+def test_faults_that_pass_change_nothing_that_is_published(company_of: Callable[[str], Home], untroubled: Home) -> None:
+    troubled = company_of("troubled")
+    outcome = troubled.run(DEMO_FAULTS="passing")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert not differences(untroubled.tables(), troubled.tables())
+    read, landed = troubled.query("select sum(rows_read), sum(rows_landed) from ops.loads where admitted")[0]
+    assert read == landed > untroubled.query("select sum(rows_read) from ops.loads where admitted")[0][0]
+
+
+def test_a_needed_column_that_is_gone_is_said_and_made_good_for(
+    company_of: Callable[[str], Home], untroubled: Home
+) -> None:
+    home = company_of("column-gone")
+    outcome = home.run(DEMO_FAULTS="shopify:no_column")
+    said = outcome.stdout + outcome.stderr
+    assert outcome.returncode == 1, said
+    assert "created_at" in said
+    assert "Traceback" not in said
+
+    def shop_orders(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        return [row for row in rows if row[0] == "shopify"]
+
+    published = home.query(MONEY)
+    assert published
+    assert not shop_orders(published)
+    assert home.query("select distinct status from ops.loads where source_system = 'shopify'") == [("refused",)]
+    outcome = home.run(NIGHTS="0")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert shop_orders(home.query(MONEY))
+    assert home.query(MONEY) == untroubled.query(MONEY)
+
+
+def test_a_fault_that_there_is_not_is_refused(company_of: Callable[[str], Home]) -> None:
+    outcome = company_of("no-such-fault").run(DEMO_FAULTS="earthquake")
+    assert outcome.returncode in (1, 2)
+    assert "there is no fault 'earthquake'" in " ".join((outcome.stdout + outcome.stderr).split())

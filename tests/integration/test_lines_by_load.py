@@ -1,0 +1,174 @@
+"""Order lines of random files, night by night: as the definition says, as a full build says, and none is lost.
+
+The definition is worked out again in plain Python: an order stands as of its newest load after which no line is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+import ingestion
+from dagster_project import bookkeeping, project
+from dagster_project.config import House
+from dagster_project.warehouse import carry_on, connect, fingerprint, write_run_inputs
+
+MODELS = ("base_exports__order_lines", "stg_exports__order_lines", "quarantine__exports__order_lines")
+NIGHTS = (1, 2, 3)
+ORDERS = 120
+
+
+@dataclass(frozen=True)
+class Line:
+    """One delivered row; a quantity that is no number makes it broken."""
+
+    load_id: str
+    row_number: int
+    order_id: str | None
+    line_number: str | None
+    sku: str
+    quantity: str
+
+
+def delivery(chance: random.Random, load_id: str) -> list[Line]:
+    """A file: some orders, most with numbered lines, a few mixed; one line in eight is broken, one has no order."""
+    rows: list[Line] = []
+    for order in chance.sample(range(ORDERS), 50):
+        numbered = chance.random() < (0.8 if order % 3 else 0.2)
+        for _ in range(chance.randint(1, 4)):
+            number = str(chance.randint(1, 4)) if numbered and chance.random() < 0.97 else None
+            quantity = "x" if chance.random() < 0.12 else str(chance.randint(1, 5))
+            rows.append(Line(load_id, len(rows) + 1, f"o{order}", number, f"s{chance.randint(0, 9)}", quantity))
+    return [*rows, Line(load_id, len(rows) + 1, None, None, "s", "1")]
+
+
+def by_definition(lines: list[Line]) -> tuple[list[tuple[Any, ...]], int]:
+    """The lines that stand, and how many wait."""
+    orders: dict[str, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        if line.order_id:
+            orders[line.order_id][line.load_id].append(line)
+    standing, waiting = [], sum(line.order_id is None for line in lines)
+    for order, loads in orders.items():
+        state: dict[str, Line] = {}
+        settled, settled_as_of, earlier_numbered = {}, "", True
+        for load in sorted(loads):
+            numbered = all(line.line_number for line in loads[load])
+            if not (numbered and earlier_numbered):
+                state = {}
+            for place, line in enumerate(loads[load], start=1):
+                state[line.line_number or f"#{place}"] = line
+            earlier_numbered = numbered
+            if all(line.quantity != "x" for line in state.values()):
+                settled, settled_as_of = dict(state), load
+        standing += [(order, key, line.sku, line.load_id, line.row_number) for key, line in settled.items()]
+        waiting += sum(len(rows) for load, rows in loads.items() if load > settled_as_of)
+    return sorted(standing), waiting
+
+
+class Staging:
+    """The three models of order lines in a home of their own, over a raw table that the test writes."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        house.settle_folders()
+        carry_on(house, fingerprint(house, project.assemble(house)), admitted=())
+        with connect(house) as warehouse:
+            write_run_inputs(
+                warehouse,
+                run_id="lines",
+                night=1,
+                as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
+                as_of_date=date(2026, 7, 1),
+                identity_decisions=[],
+            )
+            bookkeeping.write_loads(warehouse, [])
+            for statement in ingestion.raw_views(ingestion.sources()["exports"], [], house.lake):
+                warehouse.execute(statement)
+            warehouse.execute("create table taken_over as select * from raw_exports.order_lines")
+            warehouse.execute("drop view raw_exports.order_lines")
+            warehouse.execute("create table raw_exports.order_lines as select * from taken_over")
+        self.dbt("seed", "--select", "currencies", "order_statuses")
+
+    def dbt(self, *arguments: str) -> None:
+        outcome = subprocess.run(
+            [str(project.EXECUTABLE), "--no-use-colors", "--quiet", *arguments],
+            cwd=project.folder(self.house),
+            env={**os.environ, **project.environment(self.house, with_key=True)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+    def land(self, lines: list[Line]) -> None:
+        with connect(self.house) as warehouse:
+            warehouse.executemany(
+                "insert into raw_exports.order_lines (system, source_system, unit_price, ordered_at, _file_name,"
+                " _load_id, _row_number, order_id, line_number, sku, quantity)"
+                " values ('s', 's', '1', '2026-01-01', 'f.csv', $1, $2, $3, $4, $5, $6)",
+                [
+                    (line.load_id, line.row_number, line.order_id, line.line_number, line.sku, line.quantity)
+                    for line in lines
+                ],
+            )
+            for load in {line.load_id for line in lines}:
+                warehouse.execute(
+                    "insert into ops.loads (load_id, source_system, source_table, rows_landed, admitted, loaded_at)"
+                    " values ($1, 's', 'order_lines', $2, true, now())",
+                    [load, sum(line.load_id == load for line in lines)],
+                )
+
+    def build(self, *arguments: str) -> None:
+        self.dbt("run", *arguments, "--select", *MODELS)
+
+    def rows(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """What is staged and what waits; each delivered row is staged, superseded or waiting."""
+        with connect(self.house) as warehouse:
+            staged = warehouse.execute(
+                "select order_id, _item_key, sku, _load_id, _row_number, is_stale_version, _settled_load_id,"
+                " _versions_seen from staging.stg_exports__order_lines order by all"
+            ).fetchall()
+            waiting = warehouse.execute(
+                "select key, rule, load_id, row_number from quarantine.quarantine__exports__order_lines order by all"
+            ).fetchall()
+            delivered = warehouse.execute("select count(*) from raw_exports.order_lines").fetchall()
+        assert sum(row[-1] for row in staged) + len(waiting) == delivered[0][0]
+        return staged, waiting
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Staging:
+    return Staging(House(tmp_path_factory.mktemp("lines") / "home", memory="1GB"))
+
+
+def test_nights_of_random_files_equal_the_definition_and_a_full_build(staging: Staging):
+    chance, lines = random.Random(20), []
+    for night, files in enumerate(NIGHTS, start=1):
+        for file in range(files):
+            landed = delivery(chance, f"1{night}{file}.5")
+            staging.land(landed)
+            lines += landed
+        staging.build()
+        staged, waiting = staging.rows()
+        standing, expected_waiting = by_definition(lines)
+        assert sorted(row[:5] for row in staged) == standing
+        assert len(waiting) == expected_waiting
+    staging.build("--full-refresh")
+    assert staging.rows() == (staged, waiting)
+    # A load that is older than those taken in changes what came after it.
+    late = [Line("100.5", 1, "o1", "9", "late", "x"), Line("100.5", 2, "o2", "1", "late", "1")]
+    staging.land(late)
+    staging.build()
+    standing, expected_waiting = by_definition([*lines, *late])
+    staged, waiting = staging.rows()
+    assert (sorted(row[:5] for row in staged), len(waiting)) == (standing, expected_waiting)
