@@ -32,6 +32,7 @@ CODE = "code"  # what an identifier is beside phone and e-mail: compared letter 
 _ORDER = (*KINDS, CODE)
 
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ß": "ss"})
+_LONGEST = 300  # characters of a text that are looked at
 _NOT_WORD = re.compile(r"[^\w]+|_")
 _DIGITS = re.compile(r"\d+")
 _NOTHING = frozenset(("", "nan", "none", "null", "n a", "na", "unknown", "nil", "not known", "missing"))
@@ -122,13 +123,13 @@ def birth_digits(text: str) -> str:
     if named is not None and len(parts) == 2:
         parts = [parts[0], str(named), parts[1]] if len(parts[1]) == 4 else [parts[1], str(named), parts[0]]
     if len(parts) == 1 and len(parts[0]) == 8:
-        return parts[0]
+        return f"{int(parts[0]):08d}"
     if len(parts) >= 3 and len(parts[0]) == 4:
-        return f"{parts[0]}{int(parts[1]) % 100:02d}{int(parts[2]) % 100:02d}"
+        return f"{int(parts[0]):04d}{int(parts[1]) % 100:02d}{int(parts[2]) % 100:02d}"
     if len(parts) >= 3 and len(parts[2]) == 4:
-        return f"{parts[2]}{int(parts[1]) % 100:02d}{int(parts[0]) % 100:02d}"
+        return f"{int(parts[2]):04d}{int(parts[1]) % 100:02d}{int(parts[0]) % 100:02d}"
     if len(parts) == 1 and len(parts[0]) == 4:
-        return f"{parts[0]}0000"
+        return f"{int(parts[0]):04d}0000"
     return ""
 
 
@@ -205,7 +206,7 @@ def _names(
 
 def _fill(given: str | None, family: str | None, full: str | None) -> tuple[str | None, str | None]:
     if full and not (given and family):
-        whole = _without_honours(full)
+        whole = _without_honours(full[:_LONGEST])
         name = parse_name(given, whole, family)
         if name is not None:
             given, family = given or plain(name.given) or None, family or plain(name.family) or None
@@ -241,7 +242,7 @@ def _written(value: object) -> str | None:
 
 def _each(coded: pa.DictionaryArray, normalise: Callable[[str], str]) -> pa.Array:
     """A function on the distinct texts of a column."""
-    done = pa.array([normalise(text) or None for text in coded.dictionary.to_pylist()], pa.string())
+    done = pa.array([normalise(text[:_LONGEST]) or None for text in coded.dictionary.to_pylist()], pa.string())
     return done.take(coded.indices)
 
 

@@ -147,6 +147,19 @@ def test_hardly_any_records(n: int) -> None:
     assert identity.score_pairs(records, fitted).num_rows <= 1
 
 
+def test_strange_texts_are_compared_like_any_other() -> None:
+    strange = ["x" * 10_000, "💥", "'; drop table", "١٩٧١-٠٦-٢٤", " ", "nan"] * 7
+    records = company(21)
+    for column in FUZZY:
+        at = records.column_names.index(column)
+        mixed = [t if i % 2 else o for i, (t, o) in enumerate(zip(records[column].to_pylist(), strange, strict=True))]
+        records = records.set_column(at, column, pa.array(mixed))
+    fitted = identity.fit_model(records, FUZZY)
+    found = scores(records, fitted)
+    assert all(0 <= probability <= 1 for probability in found.values())
+    assert scores(records, identity.Model.from_json(fitted.to_json())) == found
+
+
 def test_columns_without_any_value() -> None:
     records = company(20).append_column("nothing", pa.nulls(40, pa.string()))
     fitted = identity.fit_model(records, {**FUZZY, "nothing": "phone"})
@@ -199,6 +212,7 @@ def test_expected_matches_are_taken_out_of_what_is_common_by_chance() -> None:
         ("24 Jun 1971", "19710624"),
         ("1971", "19710000"),
         ("1971年6月24日", "19710624"),
+        ("١٩٧١-٠٦-٢٤", "19710624"),
         ("soon", ""),
     ],
 )
