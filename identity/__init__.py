@@ -1,7 +1,7 @@
 """The stitching engine: normalise, link, cluster, evaluate. Pure functions on Arrow tables.
 
 Here: the public names. Everything else in this package is private to it. It knows no warehouse and no orchestrator, and
-imports numpy, SciPy and Arrow only when one of these names is used.
+imports numpy, SciPy, Arrow and Splink only when one of these names is used.
 """
 
 from __future__ import annotations
@@ -14,36 +14,46 @@ if TYPE_CHECKING:
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
+    from identity.model import Model, fit_model, score_pairs
     from identity.normalise import normalise_values
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
+    from identity.support import supported_pairs
 
 __all__ = [
+    "Model",
     "Resolution",
     "RuleError",
     "check_rules",
     "cluster_table",
     "evaluate_clusters",
     "explain_records",
+    "fit_model",
     "graph_table",
     "normalise_values",
     "published_ids",
     "read_rule_file",
     "resolve",
+    "score_pairs",
+    "supported_pairs",
 ]
 
 _MODULE_OF = {
+    "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
     "check_rules": "rules",
     "cluster_table": "cluster",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",
+    "fit_model": "model",
     "graph_table": "explain",
     "normalise_values": "normalise",
     "published_ids": "anchors",
     "read_rule_file": "rules",
     "resolve": "resolution",
+    "score_pairs": "model",
+    "supported_pairs": "support",
 }
 
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     link.add_argument("--config", required=True, metavar="CONFIG.toml")
     link.add_argument("--out", required=True, metavar="CLUSTERS.csv")
     link.add_argument("--graph", metavar="GRAPH.parquet", help="also write the graph that explain reads")
+    link.add_argument("--model", metavar="MODEL.json", help="also write what was learned about the fuzzy columns")
+    link.add_argument("--seed", type=int, default=0, help="of the pairs drawn at random in learning (default 0)")
     evaluate = commands.add_parser("evaluate", help="measure clusters against the truth")
     evaluate.add_argument("clusters", metavar="CLUSTERS.csv")
     evaluate.add_argument("--truth", required=True, metavar="TRUTH.csv")
@@ -47,16 +50,26 @@ def _wrong(message: str) -> int:
 
 
 def _link(options: argparse.Namespace) -> int:
-    from identity.link import link, read_config, read_table, write_table
+    from identity.link import column_names, link, read_config, read_table, write_table
 
     config = read_config(options.config)
-    columns = list(dict.fromkeys([config.record_id, *config.identifiers]))
-    clusters, resolution = link(read_table(options.records, columns), config)
-    write_table(clusters, options.out)
+    columns = list(dict.fromkeys([config.record_id, *config.identifiers, *config.fuzzy]))
+    table = read_table(options.records, columns)
+    ignored = [name for name in column_names(options.records) if name not in columns]
+    if ignored:
+        print(
+            f"identity: columns in neither [identifiers] nor [fuzzy] are ignored: {', '.join(ignored)}", file=sys.stderr
+        )
+    linked = link(table, config, options.seed)
+    if linked.dropped:
+        print(f"identity: {linked.dropped}", file=sys.stderr)
+    write_table(linked.clusters, options.out)
     if options.graph:
         from identity.explain import graph_table
 
-        write_table(graph_table(resolution), options.graph)
+        write_table(graph_table(linked.resolution), options.graph)
+    if options.model and linked.model is not None:
+        Path(options.model).write_text(linked.model.to_json(), encoding="utf-8")
     return 0
 
 

@@ -20,12 +20,16 @@ from identity.values import Values
 
 @dataclass(frozen=True)
 class Refusal:
-    """A union that was refused: of the groups of two records, or, without them, of a value's carriers as a whole."""
+    """A union that was refused: of the groups of two records, or, without them, of a value's carriers as a whole.
+
+    `score`: of the probable pair that would have made it.
+    """
 
     reason: str
     left: int | None
     right: int | None
     value: int | None
+    score: float | None = None
 
 
 @dataclass(frozen=True)

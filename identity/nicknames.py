@@ -180,3 +180,8 @@ _NAMES = _by_name()
 def are_nicknames(one: str, other: str) -> bool:
     """Whether two given names, in plain lower-case letters, are forms of one name."""
     return not _NAMES.get(one, frozenset()).isdisjoint(_NAMES.get(other, frozenset()))
+
+
+def short_forms(name: str) -> list[int]:
+    """The lines that hold a name, ascending; names that share one are forms of one name."""
+    return sorted(_NAMES.get(name, frozenset()))

@@ -1,12 +1,13 @@
 """Who is one person: from records and assertions to groups, links and ids.
 
-Here: the stages in their order (overrides, exact cells, anonymous types), the accepted links and the tables of the
-result. Not here: normalising (`values`), the status of values and their cells (`people`), groups within limits
-(`careful`), overrides (`overrides`), the tree (`tree`), ids (`anchors`).
+Here: the stages in their order (overrides, exact cells, probable pairs, anonymous types), the accepted links and the
+tables of the result. Not here: normalising (`values`), the status of values and their cells (`people`), groups within
+limits (`careful`), probable pairs (`probable`), overrides (`overrides`), the tree (`tree`), ids (`anchors`).
 
 Every accepted cell is a star at its earliest carrier; a link is one ray of it. Links are ordered by (stage, priority of
 the type, time of the cell's second-earliest carrier, hash of type and value, place of the cell, place of the carrier in
-it), must-links by their time before them, so the spanning tree is unique.
+it), must-links by their time before them, probable pairs by descending score between the exact and the anonymous stage,
+so the spanning tree is unique.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from identity.careful import join_anonymous, link_cells
 from identity.limits import Limits, hard_values
 from identity.overrides import decide, pairs_of
 from identity.people import Cells, judge
+from identity.probable import DOUBTFUL, PROBABLE_RULE, SURE, merge_pairs, pairs_in_order
 from identity.reviews import review_table
 from identity.rules import Rule, parse_blocked, parse_overrides, parse_rules
 from identity.values import HUB, NO_TIME, PLAIN, SHARED, STATUS_NAMES, Values, encode, micros
@@ -31,6 +33,8 @@ SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
 MUST_LINK_RULE = "must_link"  # the match rule of a link that a person asked for
 
 _RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_id", "is_anonymous", "created_at")
+# What stands for a value in links without one.
+_BY_OVERRIDE, _BY_LIKENESS = -1, -2
 _ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
 
 
@@ -42,18 +46,21 @@ class TableError(ValueError):
 class Resolution:
     """The outcome of `resolve`.
 
-    - `members`, one row per record: `record_key`, `customer_id`, `anchor_record_key`, `match_rule` (`anchor` or the
-      type of the record's tree edge towards its anchor), `match_confidence` (float64, the smallest on that path),
+    - `members`, one row per record: `record_key`, `customer_id`, `anchor_record_key`, `match_rule` (`anchor`, or the
+      type of the record's tree edge towards its anchor, `must_link` or `probable`), `match_confidence` (float64, the
+      smallest on that path: exact 1, must-link 1, probable its score),
       `published_record_id`, `is_anonymous` (of the whole group).
     - `values`, one row per distinct value: `type`, `value` (normalised; as typed when unusable), `carriers` (records),
       `status` (`plain`, `shared`, `blocked`, `hub`, `unusable`), `reason` (null when plain). Plain and shared values
       link, shared ones only within their cells.
     - `links`, one row per accepted link in the order of the spanning tree: `record_key` (the cell's earliest carrier),
       `other_record_key`, `type`, `value`, `value_hash` (32 hexadecimal digits of SHA-256 of type, U+001F, value),
-      `confidence` (float64), `in_tree`, `customer_id`. A must-link has the type `must_link` and no value.
+      `confidence` (float64), `in_tree`, `customer_id`. A must-link has the type `must_link`, a probable pair the
+      type `probable`; both have no value.
     - `reviews`, one row per thing to decide: `reason` (`shared_value`, `max_values_per_person`, `cannot-link`,
-      `overrides_contradict`), `left_record` and `right_record` (anchors of two groups; null for a value), `type`,
-      `value`, `value_hash` (of what would have linked).
+      `overrides_contradict`, `probable`: a doubtful pair, `probable_conflict`: a sure one that broke a limit),
+      `left_record` and `right_record` (anchors of two groups; null for a value), `type`, `value`, `value_hash` (of what
+      would have linked), `score` (the best of the probable pairs between the two groups, else null).
     - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
       `reason` (null when accepted).
     """
@@ -67,11 +74,12 @@ class Resolution:
 
 @dataclass(frozen=True)
 class _Links:
-    """Accepted links as codes, in their order: two records and the value between them (-1: a must-link)."""
+    """Accepted links as codes, in their order: two records and the value between them, or what stands for one."""
 
     left: np.ndarray
     right: np.ndarray
     value: np.ndarray
+    confidence: np.ndarray
 
     def __len__(self) -> int:
         return len(self.left)
@@ -88,6 +96,9 @@ def resolve(
     source_rank: Sequence[str] = SOURCE_RANK,
     overrides: pa.Table | None = None,
     careful: bool = False,
+    pairs: pa.Table | None = None,
+    sure: float = SURE,
+    doubtful: float = DOUBTFUL,
 ) -> Resolution:
     """Group records into people.
 
@@ -99,8 +110,13 @@ def resolve(
     `overrides`: see `rules`. `births`: `record_key`, `birth_night` of the records ever published; all others are born
     in `night`. `careful`: constrain every component cell by cell; slower, with the same result.
 
+    `pairs`: probable pairs `left_record`, `right_record`, `probability`, as `score_pairs` gives them, and optionally
+    `is_supported`, as `supported_pairs` adds it. Those of at least `sure` link after all exact values and before the
+    anonymous ones; those of at least `doubtful`, and sure ones that are not supported, are raised for review.
+
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
-    a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables.
+    a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables,
+    `PairError` for wrong pairs.
     """
     rule_of = parse_rules(rules)
     blocked_values = parse_blocked(blocked)
@@ -110,7 +126,7 @@ def resolve(
     _require(births, ("record_key", "birth_night"), "births")
     if not home_key:
         raise ValueError("home_key is empty; ids would be guessable. Give the key of the home.")
-    records = _one_row_per_record(records)
+    records = one_row_per_record(records)
     n = records.num_rows
     key = _text(records, "record_key")
     region = _text(records, "default_region") if "default_region" in records.column_names else pa.nulls(n, pa.string())
@@ -119,6 +135,7 @@ def resolve(
         zero_copy_only=False
     )
 
+    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
     record_of = _record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
     dropped: list[np.ndarray] = []
@@ -146,11 +163,19 @@ def resolve(
 
     must = pairs_of(decided.must)
     linked = link_cells(n, cells, order, must, limits, careful)
+    likely = merge_pairs(probable, linked.group, limits, careful)
     anonymous_linking = linking & of_anonymous_type
-    group = join_anonymous(values, np.flatnonzero(anonymous_linking), linked.group, is_anonymous, limits)
+    group = join_anonymous(values, np.flatnonzero(anonymous_linking), likely.group, is_anonymous, limits)
+    by_likeness = np.flatnonzero(likely.accepted)
     links = _append(
-        _Links(*must, np.full(len(must[0]), -1)),
+        _Links(*must, np.full(len(must[0]), _BY_OVERRIDE), np.ones(len(must[0]))),
         _stars(cells, order, linked.accepted),
+        _Links(
+            probable.left[by_likeness],
+            probable.right[by_likeness],
+            np.full(len(by_likeness), _BY_LIKENESS),
+            probable.score[by_likeness],
+        ),
         _anonymous_stars(values, hashed[of_anonymous_type[hashed]], group, key_rank, priority, hash_place),
     )
 
@@ -164,11 +189,10 @@ def resolve(
     in_tree = tree.spanning_tree(n, links.left, links.right)
     in_tree_at = np.flatnonzero(in_tree)
     parent, edge = tree.edge_towards(n, anchor, links.left[in_tree], links.right[in_tree])
-    confidence = np.ones(len(links))
-    rule_names = pa.array([*values.types, MUST_LINK_RULE, "anchor"], pa.string())
-    type_of_link = np.full(len(links), len(values.types), dtype=np.int64)
+    rule_names = pa.array([*values.types, MUST_LINK_RULE, PROBABLE_RULE, "anchor"], pa.string())
+    type_of_link = len(values.types) - 1 - links.value  # the rules of links without a value stand behind the types
     type_of_link[links.value >= 0] = values.type_code[links.value[links.value >= 0]]
-    rule = np.full(n, len(values.types) + 1, dtype=np.int64)
+    rule = np.full(n, len(values.types) + 2, dtype=np.int64)
     rule[edge >= 0] = type_of_link[in_tree_at[edge[edge >= 0]]]
 
     of_group = pa.array(group)
@@ -181,7 +205,7 @@ def resolve(
             "customer_id": customer.take(of_group),
             "anchor_record_key": key.take(pa.array(anchor[group])),
             "match_rule": rule_names.take(pa.array(rule)),
-            "match_confidence": tree.smallest_on_path(parent, edge, confidence[in_tree]),
+            "match_confidence": tree.smallest_on_path(parent, edge, links.confidence[in_tree]),
             "published_record_id": anchors.published_record_ids(
                 source_id, kind, region, key, home_key, _flag(records, "has_personal_id")
             ),
@@ -201,23 +225,23 @@ def resolve(
     hash_at = np.zeros(len(values.carriers), dtype=np.int64)
     hash_at[hashed] = np.arange(len(hashed))
     value_hash = _hex(hashes)
-    by_override = links.value < 0
+    no_value = links.value < 0
     hash_of_link = np.zeros(len(links), dtype=np.int64)
-    hash_of_link[~by_override] = hash_at[links.value[~by_override]]
+    hash_of_link[~no_value] = hash_at[links.value[~no_value]]
     link_table = pa.table(
         {
             "record_key": key.take(pa.array(links.left)),
             "other_record_key": key.take(pa.array(links.right)),
             "type": rule_names.take(pa.array(type_of_link)),
-            "value": values.text.take(pa.array(links.value, mask=by_override)),
-            "value_hash": value_hash.take(pa.array(hash_of_link, mask=by_override)),
-            "confidence": confidence,
+            "value": values.text.take(pa.array(links.value, mask=no_value)),
+            "value_hash": value_hash.take(pa.array(hash_of_link, mask=no_value)),
+            "confidence": links.confidence,
             "in_tree": in_tree,
             "customer_id": customer.take(pa.array(group[links.left])),
         }
     )
     reviews = review_table(
-        linked.refusals,
+        [*linked.refusals, *likely.refusals],
         np.flatnonzero((judged.status == SHARED) & (values.carriers > 1) & ~of_anonymous_type),
         decided.contradictions,
         anchor[group],
@@ -269,7 +293,8 @@ def _stars(cells: Cells, order: np.ndarray, accepted: np.ndarray) -> _Links:
     begins[1:] = cell[1:] != cell[:-1]
     centre = at[begins][np.cumsum(begins) - 1]
     ray = ~begins
-    return _Links(cells.record[centre[ray]], cells.record[at[ray]], cells.value[order[cell[ray]]])
+    ends = cells.record[centre[ray]], cells.record[at[ray]]
+    return _Links(*ends, cells.value[order[cell[ray]]], np.ones(len(ends[0])))
 
 
 def _anonymous_stars(
@@ -293,7 +318,7 @@ def _anonymous_stars(
     begin = np.flatnonzero(begins)[np.cumsum(begins)[ray] - 1]
     second_at = time[begin + 1]
     order = np.lexsort((hash_place[value[ray]], second_at, priority[value[ray]]))
-    return _Links(record[begin][order], record[ray][order], value[ray][order])
+    return _Links(record[begin][order], record[ray][order], value[ray][order], np.ones(len(order)))
 
 
 def _before(counts: np.ndarray) -> np.ndarray:
@@ -302,10 +327,12 @@ def _before(counts: np.ndarray) -> np.ndarray:
 
 
 def _append(*parts: _Links) -> _Links:
-    return _Links(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("left", "right", "value")))
+    names = ("left", "right", "value", "confidence")
+    return _Links(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _one_row_per_record(records: pa.Table) -> pa.Table:
+def one_row_per_record(records: pa.Table) -> pa.Table:
+    """The records, each once: of several rows the first in the order of all columns."""
     key = records["record_key"]
     if key.null_count:
         raise TableError(f"records: {key.null_count} rows have no record_key. Give every record its key.")

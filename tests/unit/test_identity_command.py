@@ -105,7 +105,8 @@ def test_cluster(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ('[fuzzy]\nmail = "family_name"\n', "fuzzy columns are not supported yet"),
+        ('[fuzzy]\nmail = "surname"\n', "[fuzzy] mail is 'surname'. Known are given_name, family_name"),
+        ('[fuzzy]\nid = "other"\n', "id is the record_id; it cannot be compared too"),
         ('[rules]\nfile = "absent.csv"\n', "absent.csv: there is no such rule file"),
         ("[rules]\nlimit = 3\n", "[rules] takes file and blocked"),
         ("[identifier]\n", "unknown setting identifier"),
@@ -159,7 +160,7 @@ def test_missing_and_wrong_files_are_told_in_one_line(tmp_path: Path, capsys: py
 
 
 def test_the_package_is_light_until_used_and_runs_as_a_module() -> None:
-    light = "import identity, sys; sys.exit(any(m in sys.modules for m in ('pyarrow', 'numpy', 'scipy')))"
+    light = "import identity, sys; sys.exit(any(m in sys.modules for m in ('pyarrow', 'numpy', 'scipy', 'splink')))"
     assert subprocess.run([sys.executable, "-c", light], cwd=ROOT, check=False).returncode == 0
     wrong = subprocess.run([sys.executable, "-m", "identity"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
