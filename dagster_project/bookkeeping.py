@@ -32,6 +32,7 @@ _LOADS = {
     "status": pa.string(),
     "error": pa.string(),
     "run_id": pa.string(),
+    "as_of": pa.string(),
     "loaded_at": pa.string(),
 }
 _RUNS = {
@@ -133,7 +134,8 @@ _DESCRIPTIONS = {
 
 def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write `ops.loads` from the ledger's entries; returns the number of rows."""
-    return _write(warehouse, "loads", _LOADS, ({**row, "loaded_at": row["recorded_at"]} for row in rows))
+    told = ({**row, "as_of": row.get("as_of") or row["recorded_at"], "loaded_at": row["recorded_at"]} for row in rows)
+    return _write(warehouse, "loads", _LOADS, told)
 
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:

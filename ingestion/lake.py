@@ -68,6 +68,7 @@ class LoadReport:
     content_sha256: str | None
     tables: Mapping[str, TableReport]
     seconds: float
+    as_of: datetime
     notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -91,6 +92,7 @@ class LoadReport:
                 "rows_rejected": table.rows_rejected,
                 "first_record_at": table.first_record_at,
                 "last_record_at": table.last_record_at,
+                "as_of": utc_text(self.as_of),
                 "admitted": admitted,
                 "status": status,
                 "error": error or self.notes.get(name),
@@ -233,6 +235,7 @@ def _report(delivery: Delivery, stamp: _Stamp, load_id: str, lake_dir: Path, sec
         delivery.content_sha256,
         reports,
         seconds,
+        delivery.now,
         dict(delivery.notes),
     )
 

@@ -130,6 +130,7 @@ def failed_line(
         "rows_read": 0,
         "rows_landed": 0,
         "rows_rejected": 0,
+        "as_of": None,
         "first_record_at": None,
         "last_record_at": None,
         "admitted": False,

@@ -101,6 +101,7 @@ class Customers:
     account: Callable[[Person, Door, int, NoiseRates], Buyer | None]
     row: Callable[[Person, Buyer, list[FileOrder], int], Cells]
     encoding: str = "utf-8"
+    keys_of: str = ""  # the folder whose keys its rows have, if not its own
 
 
 Folder = Orders | Customers
@@ -115,9 +116,11 @@ FOLDERS: tuple[Folder, ...] = (
     Orders("loyverse_receipts", LOYVERSE, "receipts-", LOYVERSE_RECEIPTS, loyverse_receipts),
     Orders("shopify_orders_csv", OLD_SHOP, "orders_export_", ORDERS_CSV, shopify_order),
     Customers("shopify_customers_csv", OLD_SHOP, "customers_export_", CUSTOMERS_CSV, shop_account, shopify_customer),
+    Customers(
+        "customers", PHONE_DESK, "telephone-customers-", DESK_CUSTOMERS, desk_account, desk_customer, keys_of="orders"
+    ),
     Orders("orders", PHONE_DESK, "telephone-orders-", DESK_ORDERS, desk_order),
     Orders("order_lines", PHONE_DESK, "telephone-lines-", DESK_LINES, desk_lines),
-    Customers("customers", PHONE_DESK, "telephone-customers-", DESK_CUSTOMERS, desk_account, desk_customer),
 )
 _IDS: dict[Door, Callable[[FileOrder], str]] = {
     SQUARE: lambda order: square_id(order, "Payment"),
@@ -226,7 +229,7 @@ class Exports:
         for index, person in sorted(buyers.items()):
             account = folder.account(person, folder.door, day_of(until), self.population.rates)
             if account is not None:
-                made.records.append(_record(folder.name, "customer", account.key, person, account))
+                made.records.append(_record(folder.keys_of or folder.name, "customer", account.key, person, account))
                 made.tallies.append((f"{folder.name}/{account.key}", "file_customer", folder.name, "", 0))
                 yield folder.row(person, account, orders[index], until)
 

@@ -242,24 +242,20 @@ class Identities:
                 )
 
     def _read_exports(self, home: Path) -> None:
-        """A record began when the first file that names it says; without a time, when that file was delivered.
-
-        The clock of a run may stand before that.
-        """
-        (parameters,) = raw_rows(home, "ops.run_parameters")
+        """A record began when the first file that names it says; without a time, by the clock of its first run."""
         delivered = {
-            (row["source_system"], row["_file_name"]): row["loaded_at"]
+            (row["source_system"], row["_file_name"]): row["as_of"]
             for row in raw_rows(
                 home,
                 "(select distinct source_system, _file_name, _load_id from raw_exports.customers) as rows"
-                " join (select load_id, max(loaded_at) as loaded_at from ops.loads group by all) as loads"
+                " join (select load_id, min(as_of) as as_of from ops.loads group by all) as loads"
                 " on rows._load_id = loads.load_id",
             )
         }
         named_in: dict[str, str] = {}
         for file, told in statements(home):
             first = named_in.setdefault(told.record, file)
-            at = told.at or min(delivered[file.split("/")[0], file], parameters["as_of"])
+            at = told.at or delivered[file.split("/")[0], file]
             self._add(
                 told.record,
                 at if file == first else self.records[told.record].created_at,

@@ -45,11 +45,14 @@ class Statement:
 
 def statements(home: Path) -> Iterator[tuple[str, Statement]]:
     """(file, statement) of every row that names somebody, older files first; without a time where no cell has one."""
+    cards = [row for path in files(home, "customers") for row in table(path)]
+    regions = {f"orders/customer/{row['customer_key']}": row["country"] for row in cards}
     for folder, read in _SAYING.items():
         for path in files(home, folder):
             for row in messages_of(path) if folder == "messages" else table(path):
                 told = read(row)
                 if told is not None:
+                    told.region = regions.get(told.record) or told.region
                     yield f"{folder}/{path.name}", told
 
 
@@ -99,7 +102,7 @@ def _of_caller(row: Row) -> Statement | None:
 
 def _of_callers_card(row: Row) -> Statement | None:
     at, _ = wall_clock(row["created_at"], ZoneInfo(row["timezone"]))
-    record = f"customers/customer/{row['customer_key']}"
+    record = f"orders/customer/{row['customer_key']}"
     return Statement(record, at, row["full_name"], row["phone"], row["country"], row["email"])
 
 
@@ -124,8 +127,8 @@ _SAYING: dict[str, Callable[[Row], Statement | None]] = {
     "loyverse_receipts": _of_counter,
     "shopify_orders_csv": _of_checkout,
     "shopify_customers_csv": _of_shop_customer,
-    "orders": _of_caller,
     "customers": _of_callers_card,
+    "orders": _of_caller,
     "touchpoints": _of_visit,
     "messages": _of_message,
 }

@@ -199,7 +199,7 @@ def test_everyone_the_files_name_has_a_truth(home: Path):
         ("shopify_customers_csv", "customer", row["Customer ID"]) for row in rows_of(home, "shopify_customers_csv")
     }
     for folder in ("orders", "customers"):
-        expected |= {(folder, "customer", row["customer_key"]) for row in rows_of(home, folder)}
+        expected |= {("orders", "customer", row["customer_key"]) for row in rows_of(home, folder)}
     for line in messages(home):
         address = line.get("phone") or line.get("email")
         expected.add(("messages", "message_address", address or next(

@@ -64,9 +64,13 @@ mapped_tickets as (
 
 ),
 
-run_parameters as (
+loads as (
 
-    select * from {{ source('ops', 'run_parameters') }}
+    select
+        load_id,
+        min(as_of) as known_at
+    from {{ source('ops', 'loads') }}
+    group by load_id
 
 ),
 
@@ -314,19 +318,24 @@ event_devices as (
 mapped_named as (
 
     select
-        source_system,
-        record_type,
-        source_record_id,
-        bool_or(contact_type = 'record') as is_named,
-        arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'email') as email,
-        arg_max(contact_value, (last_version_at, contact_value)) filter (where contact_type = 'phone') as phone,
-        arg_min(first_delivered_at, (_load_id, first_delivered_at)) filter (
-            where contact_type in ('record', 'buyer')
+        contacts.source_system,
+        contacts.record_type,
+        contacts.source_record_id,
+        bool_or(contacts.contact_type = 'record') as is_named,
+        arg_max(contacts.contact_value, (contacts.last_version_at, contacts.contact_value)) filter (
+            where contacts.contact_type = 'email'
+        ) as email,
+        arg_max(contacts.contact_value, (contacts.last_version_at, contacts.contact_value)) filter (
+            where contacts.contact_type = 'phone'
+        ) as phone,
+        arg_min(contacts.first_delivered_at, (contacts._load_id, contacts.first_delivered_at)) filter (
+            where contacts.contact_type in ('record', 'buyer')
         ) as created_at,
-        min(_loaded_at) as loaded_at
+        min(loads.known_at) as known_at
     from contacts
-    group by source_system, record_type, source_record_id
-    having bool_or(contact_type in ('record', 'buyer'))
+    left join loads on contacts._load_id = loads.load_id
+    group by contacts.source_system, contacts.record_type, contacts.source_record_id
+    having bool_or(contacts.contact_type in ('record', 'buyer'))
 
 ),
 
@@ -376,17 +385,16 @@ mapped_records as (
         -- The number of an order is the shop's and says nothing of the buyer.
         named.record_type not in ('guest_order', 'name_only') and not {{ is_plain_id('named.source_record_id') }}
             as has_personal_id,
-        -- Of whom no export tells a time, it is known since they were delivered; a run's clock may stand before that.
-        coalesce(customers.created_at, named.created_at, least(named.loaded_at, run_parameters.as_of)) as created_at,
+        -- Whom no export gives a time is known since the run that took them in.
+        coalesce(customers.created_at, named.created_at, named.known_at) as created_at,
         coalesce(
             customers.updated_at,
             customers.created_at,
             buyers.updated_at,
             named.created_at,
-            least(named.loaded_at, run_parameters.as_of)
+            named.known_at
         ) as updated_at
     from mapped_named as named
-    cross join run_parameters
     left join mapped_customers as customers
         on
             named.record_type = customers.record_type
