@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TEST_WORKERS ?= 2
 
 include telemetry.mk
 
@@ -49,8 +50,8 @@ ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui
 
 .PHONY: test
-test: $(STAMP) ## every test that this machine can run
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## every test that this machine can run, two side by side (TEST_WORKERS=n for another number)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 .PHONY: test-unit
 test-unit: $(STAMP) ## the tests that take seconds

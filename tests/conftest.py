@@ -1,4 +1,4 @@
-"""What the whole suite shares: its options, and a PostgreSQL server of its own."""
+"""What the whole suite shares: its options, how it is split over workers, and a PostgreSQL server of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from bench.postgres_cluster import Cluster, NoPostgres, postgres_cluster
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-graph", action="store_true", help="write the asset graph as it is into its golden file")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers a module stays on one, and all that go through the same company's nights on the same one."""
+    for item in items:
+        has_its_own = hasattr(getattr(item, "module", None), "company")
+        shares_company = "company" in getattr(item, "fixturenames", ()) and not has_its_own
+        item.add_marker(pytest.mark.xdist_group("company" if shares_company else item.path.stem))
 
 
 @pytest.fixture(scope="session")

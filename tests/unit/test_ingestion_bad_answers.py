@@ -57,7 +57,7 @@ def refusal(root: Path, address: str) -> IngestionError:
     begun = time.monotonic()
     with pytest.raises(IngestionError) as caught:
         land(delivery, root / "lake", root / "work")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert TOKEN not in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.value

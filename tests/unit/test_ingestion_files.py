@@ -320,7 +320,7 @@ def test_a_million_columns_are_refused_at_once(
         found = read(tmp_path, mapping, HEADER.replace(",", delimiter) + wide + "\n" + rows(1).replace(",", delimiter))
         assert ids(found) == ["A0"]
         assert [(line, reason.split()[0]) for line, _, reason in found.broken] == [(2, "1000000")]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_a_format_that_the_mapping_states_has_to_be_the_files(tmp_path: Path) -> None:

@@ -350,7 +350,7 @@ def test_a_server_that_says_nothing_any_more_is_given_up(till: Till, monkeypatch
     monkeypatch.setattr(till_database, "_SILENCE_SECONDS", 0.5)
     begun = time.monotonic()
     assert isinstance(refusal(till), SourceUnavailable)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 def test_text_that_is_not_unicode(till: Till) -> None:
