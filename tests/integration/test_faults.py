@@ -35,11 +35,24 @@ def untroubled(company_of: Callable[[str], Home]) -> Home:
     return home
 
 
+def published(home: Home) -> dict[str, list[tuple[Any, ...]]]:
+    """Every mart, but for what a record that changed meanwhile truly changes.
+
+    It was seen later, and the transactions of an order are asked for when the order is a recent one.
+    """
+    tables = home.tables()
+    tables["customers"] = home.query("select * exclude (last_seen_at) from marts.customers order by all")
+    tables["payments"] = home.query(
+        "select order_id, payment_method, status, currency, sum(amount) from marts.payments group by all order by all"
+    )
+    return tables
+
+
 def test_faults_that_pass_change_nothing_that_is_published(company_of: Callable[[str], Home], untroubled: Home) -> None:
     troubled = company_of("troubled")
     outcome = troubled.run(DEMO_FAULTS="passing")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert not differences(untroubled.tables(), troubled.tables())
+    assert not differences(published(untroubled), published(troubled))
     read, landed = troubled.query("select sum(rows_read), sum(rows_landed) from ops.loads where admitted")[0]
     assert read == landed > untroubled.query("select sum(rows_read) from ops.loads where admitted")[0][0]
 
