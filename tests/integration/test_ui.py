@@ -55,7 +55,11 @@ def ask(company: Home):
         time.sleep(1)
     yield query
     os.killpg(server.pid, signal.SIGTERM)
-    server.wait(60)
+    try:
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(60)
 
 
 def test_lineage_from_every_source_to_customers_and_the_published_file(ask):
