@@ -26,6 +26,7 @@ from ingestion import (
     orphan_files,
     raw_views,
 )
+from ingestion.arrow_text import time_range
 from ingestion.source import text_schema
 
 NOW = datetime(2026, 8, 2, tzinfo=UTC)
