@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from ingestion.lake import LoadReport, TableReport, complete_loads, land, orphan_files, raw_view_sql, raw_views
@@ -97,12 +98,13 @@ def plan(
 
     `mapping_dirs` are the company's own mapping folders, `now` the logical clock (the wall clock if not given).
     """
+    known = cache(ledger.known_hashes)
     request = Request(
         settings=settings.get(source.name, {}),
         landing_dirs=tuple(landing_dirs),
         mapping_dirs=tuple(mapping_dirs),
         cursors=ledger.cursors(source.name),
-        known_hashes=ledger.known_hashes,
+        known_hashes=lambda system: known().get(system, frozenset()),
         landed_files=lambda table: ledger.landed_files(source.name, table),
         now=now or datetime.now(UTC),
     )

@@ -98,15 +98,16 @@ class Ledger:
             for name in line["files"]
         ]
 
-    def known_hashes(self, source_system: str) -> frozenset[str]:
-        """Contents that need no further load: admitted, or withdrawn by a person while the file still lies there."""
-        return frozenset(
-            line["content_sha256"]
-            for line in self.read()
-            if line["source_system"] == source_system
-            and line["content_sha256"]
-            and (line["admitted"] or line["status"] == "rejected")
-        )
+    def known_hashes(self) -> dict[str, frozenset[str]]:
+        """Per source system the contents that need no further load.
+
+        They are admitted, or a person withdrew them while the file still lies there.
+        """
+        found: dict[str, set[str]] = {}
+        for line in self.read():
+            if line["content_sha256"] and (line["admitted"] or line["status"] == "rejected"):
+                found.setdefault(line["source_system"], set()).add(line["content_sha256"])
+        return {system: frozenset(hashes) for system, hashes in found.items()}
 
     def refused_hashes(self) -> frozenset[str]:
         """Contents of files whose rows are in the lake and were refused; they lie there until they are mended."""

@@ -6,6 +6,7 @@ what was there yesterday shows that the system hides it. What follows from that 
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -24,14 +25,19 @@ def seen_before(ledger: Ledger, report: LoadReport) -> dict[str, int]:
 
     Only tables of which that were a hundred at least, and none that the system refused to show.
     """
+    pulled = {
+        name: since
+        for name, table in report.tables.items()
+        if report.source.table(name).cursor
+        and name not in report.notes
+        and (since := parse_time(table.cursor_from or "")) is not None
+    }
+    if not pulled:
+        return {}
     admitted = [line for line in ledger.admitted_loads() if line["source_system"] == report.source_system]
     lake = ledger.folder.parent.resolve()
     found: dict[str, int] = {}
-    for name, table in report.tables.items():
-        raw = report.source.table(name)
-        since = parse_time(table.cursor_from or "")
-        if since is None or not raw.cursor or name in report.notes:
-            continue
+    for name, since in pulled.items():
         files = [
             lake / file
             for line in admitted
@@ -39,12 +45,12 @@ def seen_before(ledger: Ledger, report: LoadReport) -> dict[str, int]:
             for file in line["files"]
             if Path(file).parent.name == name
         ]
-        if files and (records := _records_since(raw, files, table.cursor_from or "")) >= _LEAST_ROWS:
+        if files and (records := _records_since(report.source.table(name), files, since)) >= _LEAST_ROWS:
             found[name] = records
     return found
 
 
-def _records_since(table: RawTable, files: list[Path], since: str) -> int:
+def _records_since(table: RawTable, files: list[Path], since: datetime) -> int:
     key = ", ".join(f'"{name}"' for name in table.key)
     with duckdb.connect() as database:
         counted = database.execute(

@@ -31,9 +31,9 @@ class YamlFile:
     def content(self, what: str, needed: tuple[str, ...], keys: frozenset[str]) -> dict[str, Any]:
         """The file's keys and values, of which there must be the `needed` ones and none but `keys`."""
         try:
-            text = self.path.read_text(encoding="utf-8-sig")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
+            loader = yaml.SafeLoader(self.path.read_text(encoding="utf-8-sig"))
+            node = loader.get_single_node()
+            content = loader.construct_document(node) if node else None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1

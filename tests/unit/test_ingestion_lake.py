@@ -207,4 +207,10 @@ class TestLedger:
         for load_id, status in (("1.0", "admitted"), ("2.0", "refused"), ("3.0", "rejected"), ("4.0", "failed")):
             line = self.lines(load_id=load_id, status=status, admitted=status == "admitted", content_sha256=status)
             ledger.append("run", line)
-        assert ledger.known_hashes("shop") == {"admitted", "rejected"}
+        assert ledger.known_hashes()["shop"] == {"admitted", "rejected"}
+
+
+def test_the_ends_of_times_are_those_of_the_clock_however_they_are_written():
+    """A blank sorts before a T, so texts of both kinds are not in the order of their times."""
+    column = pa.chunked_array([["2026-01-01T09:00:00", "2026-01-01 23:00:00", "2026-01-01 07:30", "no time", None]])
+    assert time_range(column) == (datetime(2026, 1, 1, 7, 30, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC))
