@@ -34,6 +34,13 @@ def text_table(table: RawTable, rows: Sequence[Mapping[str, str | None]]) -> pa.
     return pa.table({name: pa.array([row.get(name) for row in rows], TEXT) for name in (*table.columns, "_extra")})
 
 
+def broken_table(broken: Sequence[tuple[int, str, str]]) -> pa.Table:
+    """Lines that could not be read, given as (line number, text, reason), as rows of a table of broken lines."""
+    numbers, lines, reasons = zip(*sorted(broken), strict=True)
+    columns = {"line": pa.array(lines, TEXT), "reason": pa.array(reasons, TEXT)}
+    return pa.table({**columns, "_row_number": pa.array(numbers, pa.int64())})
+
+
 def complete(table: RawTable, data: pa.Table, file_name: str | None, first_row: int) -> pa.Table:
     """`data` with every column of the lake, in the lake's order. Rows are numbered from `first_row` unless they are."""
     schema = lake_schema(table)

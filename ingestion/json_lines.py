@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from codecs import BOM_UTF8
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -24,13 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion import json_rows
+from ingestion.ahead import in_order
 from ingestion.arrow_text import TEXT
 from ingestion.sheet import BLANK, Block, Header, Layout, Sheet, find_header
-from ingestion.text_rows import KEPT_CHARACTERS, open_bytes
-
-_BLOCK_BYTES = 8 << 20
-_LONGEST_LINE_BYTES = 8 << 20
-PARSERS = min(4, os.cpu_count() or 1)
+from ingestion.text_rows import BLOCK_BYTES, KEPT_CHARACTERS, LONGEST_LINE_BYTES, open_bytes
 
 
 class _Lines:
@@ -67,7 +62,7 @@ class _Lines:
                     rest = chunk[cut:]
                 else:
                     rest += chunk
-                if len(rest) > _LONGEST_LINE_BYTES:
+                if len(rest) > LONGEST_LINE_BYTES:
                     rest, overlong = rest[:KEPT_CHARACTERS], True
         if rest:
             yield rest
@@ -77,7 +72,7 @@ class _Lines:
         parts: list[bytes] = []
         size = 0
         try:
-            while size < _BLOCK_BYTES and not self.torn and (part := file.read1(1 << 20)):  # type: ignore[attr-defined]
+            while size < BLOCK_BYTES and not self.torn and (part := file.read1(1 << 20)):  # type: ignore[attr-defined]
                 parts.append(part)
                 size += len(part)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -118,23 +113,16 @@ class JsonLines:
         """
 
     def read(self, path: Path) -> Iterator[Parsed]:
-        """Every block in the file's order, parsed by a few threads ahead of the caller; of a damaged gzip file what is
-        whole, and a last broken line that says so."""
+        """Every block in the file's order; of a damaged gzip file what is whole, and a last line that says so."""
         lines = _Lines(path)
-        waiting: deque[Future[Parsed]] = deque()
         last: Parsed | None = None
         # One thread a block: DuckDB's own threads would not share the work of turning results into Arrow.
-        with duckdb.connect(config={"threads": 1}) as database, ThreadPoolExecutor(PARSERS) as pool:
-            for first, block in lines.blocks():
-                waiting.append(pool.submit(self.parse, database, block, first))
-                if len(waiting) > PARSERS:
-                    if last:
-                        yield last
-                    last = waiting.popleft().result()
-            while waiting:
+        with duckdb.connect(config={"threads": 1}) as database:
+            jobs = (partial(self.parse, database, block, first) for first, block in lines.blocks())
+            for parsed in in_order(jobs):
                 if last:
                     yield last
-                last = waiting.popleft().result()
+                last = parsed
         if lines.torn:
             last = last or Parsed()
             _mark_torn(last, lines)

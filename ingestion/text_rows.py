@@ -22,7 +22,7 @@ BLOCK_BYTES = 8 << 20
 KEPT_CHARACTERS = 10_000
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 18
-_LONGEST_LINE = 8 << 20
+LONGEST_LINE_BYTES = 8 << 20
 _LONGEST_CELL_LINES = 1000
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _WIDE = ("utf-16-le", "utf-16-be")
@@ -281,7 +281,7 @@ def _pieces(path: Path, encoding: Encoding) -> Iterator[tuple[int, bytes, list[B
             # The line's beginning was kept; its end is passed over, and a blank line stands for it.
             end = chunk.index(b"\n")
             text = rest[:KEPT_CHARACTERS].decode(_ascii_like(encoding), "replace")
-            yield line, b"\n", [(line, text, f"a line of more than {_LONGEST_LINE >> 20} MB")]
+            yield line, b"\n", [(line, text, f"a line of more than {LONGEST_LINE_BYTES >> 20} MB")]
             line, rest, overlong = line + 1, b"", False
             chunk, cut = chunk[end + 1 :], cut - end - 1
         if cut:
@@ -290,11 +290,11 @@ def _pieces(path: Path, encoding: Encoding) -> Iterator[tuple[int, bytes, list[B
             line, rest = line + piece.count(b"\n"), chunk[cut:]
         elif chunk:
             rest += chunk
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > LONGEST_LINE_BYTES:
             rest, overlong = rest[:KEPT_CHARACTERS], True
     if overlong:
         text = rest.decode(_ascii_like(encoding), "replace")
-        yield line, b"\n", [(line, text, f"a line of more than {_LONGEST_LINE >> 20} MB")]
+        yield line, b"\n", [(line, text, f"a line of more than {LONGEST_LINE_BYTES >> 20} MB")]
     elif rest:
         yield line, *_in_utf8(rest + b"\n", line, encoding)
 

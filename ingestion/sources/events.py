@@ -13,7 +13,7 @@ import dlt
 import pyarrow as pa
 from dlt.sources import DltResource, DltSource
 
-from ingestion.arrow_text import TEXT
+from ingestion.arrow_text import broken_table
 from ingestion.json_lines import JsonLines
 from ingestion.landing import LandedFile, landed_files, new_files
 from ingestion.source import Delivery, RawTable, Request, Source, broken_lines, names, text_schema
@@ -38,10 +38,7 @@ def _rows(file: LandedFile) -> Iterator[pa.Table]:
     for parsed in _LINES.read(file.path):
         yield from parsed.tables
         if parsed.broken:
-            numbers, texts, reasons = zip(*sorted(parsed.broken), strict=True)
-            columns = {"line": pa.array(texts, TEXT), "reason": pa.array(reasons, TEXT)}
-            table = pa.table({**columns, "_row_number": pa.array(numbers, pa.int64())})
-            yield dlt.mark.with_table_name(table, _BROKEN.name)
+            yield dlt.mark.with_table_name(broken_table(parsed.broken), _BROKEN.name)
     file.check_unchanged()
 
 

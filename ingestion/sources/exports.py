@@ -6,10 +6,9 @@ read belongs in `ingestion/tabular.py`, how rows become canonical in `ingestion/
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import dlt
@@ -17,9 +16,9 @@ import duckdb
 import pyarrow as pa
 from dlt.sources import DltResource, DltSource
 
-from ingestion.arrow_text import TEXT
+from ingestion.ahead import in_order
+from ingestion.arrow_text import TEXT, broken_table
 from ingestion.canonical import SCHEMA, raw_tables
-from ingestion.json_lines import PARSERS
 from ingestion.landing import LandedFile, landed_files, new_files
 from ingestion.mapping import ExportMapping, load_mappings
 from ingestion.sheet import Block, Header, Layout
@@ -48,44 +47,31 @@ def _rows(file: LandedFile, mapping: ExportMapping, suggestion: Suggestion) -> I
         for entity, table in tables.items():
             yield dlt.mark.with_table_name(table, entity)
         if broken:
-            yield dlt.mark.with_table_name(_broken_table(mapping.name, broken), "broken_lines")
+            table = broken_table(broken)
+            system = pa.repeat(pa.scalar(mapping.name, TEXT), table.num_rows)
+            yield dlt.mark.with_table_name(table.append_column("source_system", system), "broken_lines")
     file.check_unchanged()
 
 
 def _translated(mapping: ExportMapping, header: Header, blocks: Iterator[Callable[[], Block]]) -> Iterator[Tables]:
-    """Every block in the file's order, read and translated by a few threads ahead of the one that writes."""
-    waiting: deque[Future[Tables]] = deque()
-    translation: Translation | None = None
+    """Every block in the file's order; the first one with a row says how the cells of all are read."""
     # One thread a block: more would only wait for one another.
-    with duckdb.connect(config={"threads": 1}) as database, ThreadPoolExecutor(PARSERS) as pool:
-
-        def translated(block: Block) -> Tables:
-            with database.cursor() as cursor:
-                return translation.tables(block, cursor) if translation else ({}, block.broken)
-
+    with duckdb.connect(config={"threads": 1}) as database:
         for read in blocks:
-            if translation is None:
-                block = read()
-                if block.rows.num_rows:
-                    translation = Translation(mapping, header, block)
-                yield translated(block)
-                continue
-            waiting.append(pool.submit(lambda read=read: translated(read())))  # type: ignore[misc]
-            if len(waiting) > PARSERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            first = read()
+            if first.rows.num_rows:
+                translation = Translation(mapping, header, first)
+                break
+            yield {}, first.broken
+        else:
+            return
 
+        def translated(read: Callable[[], Block]) -> Tables:
+            with database.cursor() as cursor:
+                return translation.tables(read(), cursor)
 
-def _broken_table(source_system: str, broken: Sequence[Broken]) -> pa.Table:
-    numbers, lines, reasons = zip(*sorted(broken), strict=True)
-    columns = {
-        "source_system": pa.repeat(pa.scalar(source_system, TEXT), len(lines)),
-        "line": pa.array(lines, TEXT),
-        "reason": pa.array(reasons, TEXT),
-        "_row_number": pa.array(numbers, pa.int64()),
-    }
-    return pa.table(columns)
+        yield translated(lambda: first)
+        yield from in_order(partial(translated, read) for read in blocks)
 
 
 def _suggestion(mapping: ExportMapping, mappings: Mapping[str, ExportMapping]) -> Suggestion:

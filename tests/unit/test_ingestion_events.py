@@ -98,7 +98,7 @@ def test_a_file_without_a_single_event_lands_as_rejected(home: Home) -> None:
 
 
 def test_blocks_and_lines_do_not_depend_on_each_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("ingestion.json_lines"), "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(import_module("ingestion.json_lines"), "BLOCK_BYTES", 500)
     (home.folder / "a.jsonl").write_bytes(b"\n".join(event(number, pad="x" * (number % 997)) for number in range(300)))
     assert home.pull()["events/a.jsonl"].rows_landed == 300
     query = """select count(distinct "messageId"), max(_row_number), bool_and('m' || (_row_number - 1) = "messageId")
