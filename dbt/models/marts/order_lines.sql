@@ -51,35 +51,16 @@ joined as (
 
 ),
 
--- Largest remainder in whole numbers: units of the reporting currency to hand out, weights in thousandths.
-weighted as (
+-- Units of the reporting currency to hand out, weights in thousandths.
+shared as (
 
-    select
-        *,
-        cast(abs(merchandise_reporting) * reporting_units as hugeint) as units,
-        cast(abs(net_amount) * 1000 as hugeint) as weight,
-        sum(cast(abs(net_amount) * 1000 as hugeint)) over (partition by order_id) as total_weight
-    from joined
-
-),
-
-truncated as (
-
-    select
-        *,
-        case when total_weight = 0 then 0 else units * weight // total_weight end as whole_units,
-        case when total_weight = 0 then 0 else units * weight % total_weight end as remainder
-    from weighted
-
-),
-
-ranked as (
-
-    select
-        *,
-        units - sum(whole_units) over (partition by order_id) as missing_units,
-        row_number() over (partition by order_id order by remainder desc, line_number asc) as remainder_rank
-    from truncated
+    {{ with_shares(
+        'joined',
+        'abs(merchandise_reporting) * reporting_units',
+        'abs(net_amount) * 1000',
+        parts_of='order_id',
+        place='line_number'
+    ) }}
 
 ),
 
@@ -101,15 +82,13 @@ final as (
         discount_amount,
         net_amount,
         gift_card_sold_amount,
-        {{ money('sign(merchandise_reporting)
-            * (whole_units + case when remainder_rank <= missing_units then 1 else 0 end)
-            / reporting_units') }} as net_amount_reporting,
+        {{ money('sign(merchandise_reporting) * share_units / reporting_units') }} as net_amount_reporting,
         is_gift_card,
         is_valid,
         order_date,
         _fingerprint,
         current_timestamp as _loaded_at
-    from ranked
+    from shared
 
 )
 

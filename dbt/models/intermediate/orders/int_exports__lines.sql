@@ -54,79 +54,37 @@ numbered as (
 
 ),
 
--- Largest remainder, in whole minor units.
-discount_weights as (
-
-    select
-        *,
-        cast(order_discount_amount * units_per_major as hugeint) as units,
-        cast((listed_amount - discount_amount) * units_per_major as hugeint) as weight,
-        sum(cast((listed_amount - discount_amount) * units_per_major as hugeint)) over (partition by order_id)
-            as total_weight
-    from numbered
-
-),
-
+-- In whole minor units.
 discount_shares as (
 
-    select
-        *,
-        case when total_weight = 0 then 0 else units * weight // total_weight end as whole_units,
-        case when total_weight = 0 then 0 else units * weight % total_weight end as remainder
-    from discount_weights
-
-),
-
-discount_ranks as (
-
-    select
-        *,
-        units - sum(whole_units) over (partition by order_id) as missing_units,
-        row_number() over (partition by order_id order by remainder desc, place asc) as remainder_rank
-    from discount_shares
+    {{ with_shares(
+        'numbered',
+        'order_discount_amount * units_per_major',
+        '(listed_amount - discount_amount) * units_per_major',
+        parts_of='order_id',
+        place='place'
+    ) }}
 
 ),
 
 discounted as (
 
     select
-        * exclude (discount_amount, units, weight, total_weight, whole_units, remainder, missing_units, remainder_rank),
-        {{ money('discount_amount + (
-            whole_units + case when remainder_rank <= missing_units then 1 else 0 end
-        ) / units_per_major') }} as discount_amount
-    from discount_ranks
-
-),
-
-tax_weights as (
-
-    select
-        *,
-        cast(order_tax_amount * units_per_major as hugeint) as units,
-        cast((listed_amount - discount_amount) * units_per_major as hugeint) as weight,
-        sum(cast((listed_amount - discount_amount) * units_per_major as hugeint)) over (partition by order_id)
-            as total_weight
-    from discounted
+        * exclude (discount_amount, share_units),
+        {{ money('discount_amount + share_units / units_per_major') }} as discount_amount
+    from discount_shares
 
 ),
 
 tax_shares as (
 
-    select
-        *,
-        case when total_weight = 0 then 0 else units * weight // total_weight end as whole_units,
-        case when total_weight = 0 then 0 else units * weight % total_weight end as remainder
-    from tax_weights
-
-),
-
-tax_ranks as (
-
-    select
-        *,
-        units - sum(whole_units) over (partition by order_id) as missing_units,
-        row_number() over (partition by order_id order by remainder desc, place asc) as remainder_rank
-    from tax_shares
+    {{ with_shares(
+        'discounted',
+        'order_tax_amount * units_per_major',
+        '(listed_amount - discount_amount) * units_per_major',
+        parts_of='order_id',
+        place='place'
+    ) }}
 
 ),
 
@@ -146,9 +104,9 @@ final as (
         {{ money('case
             when order_tax_amount = 0 then 0
             when is_tax_told_by_line then line_tax_amount
-            else (whole_units + case when remainder_rank <= missing_units then 1 else 0 end) / units_per_major
+            else share_units / units_per_major
         end') }} as contained_tax_amount
-    from tax_ranks
+    from tax_shares
 
 )
 

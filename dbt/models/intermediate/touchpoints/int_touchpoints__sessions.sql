@@ -44,49 +44,9 @@ marked as (
 
 ),
 
-previous as (
-
-    select
-        *,
-        lag(occurred_at) over device_events as previous_at,
-        last_value(click_id ignore nulls) over earlier_events as previous_click_id,
-        last_value(campaign_key ignore nulls) over earlier_events as previous_campaign_key
-    from marked
-    window
-        device_events as (partition by session_device order by occurred_at, event_id),
-        earlier_events as (
-            partition by session_device
-            order by occurred_at, event_id
-            rows between unbounded preceding and 1 preceding
-        )
-
-),
-
-started as (
-
-    select
-        *,
-        coalesce(
-            previous_at is null
-            or epoch(occurred_at) - epoch(previous_at) > 1800
-            or (click_id is not null and click_id is distinct from previous_click_id)
-            or (campaign_key is not null and campaign_key is distinct from previous_campaign_key),
-            true
-        ) as is_session_start
-    from previous
-
-),
-
 counted as (
 
-    select
-        *,
-        sum(case when is_session_start then 1 else 0 end) over (
-            partition by session_device
-            order by occurred_at, event_id
-            rows between unbounded preceding and current row
-        ) as session_number
-    from started
+    {{ with_sessions('marked', 'event_id') }}
 
 ),
 
