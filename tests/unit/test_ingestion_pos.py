@@ -8,32 +8,27 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from ingestion import (
     BadDelivery,
     ConfigurationError,
-    Ledger,
-    LoadReport,
     SourceUnavailable,
-    land,
-    plan,
-    raw_views,
     sources,
 )
 from ingestion.arrow_text import value_text
+from tests.unit.pulled import TillHome
 
 POS = sources()["pos"]
 NOW = datetime(2026, 8, 10, tzinfo=UTC)
 
 
-class Home:
+class Home(TillHome):
     """A home whose tills are a SQLite file."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.path, self.ledger = root, root / "tills.sqlite", Ledger(root / "lake")
-        self.url = f"sqlite:///{self.path}"
+        self.path = root / "tills.sqlite"
+        super().__init__(root, f"sqlite:///{self.path}", NOW)
 
     def execute(self, *statements: str) -> None:
         with closing(sqlite3.connect(self.path)) as database, database:
@@ -43,18 +38,6 @@ class Home:
     def create(self, **replaced: str) -> None:
         tables = {table.name: ", ".join(f"{name} text" for name in table.columns) for table in POS.tables} | replaced
         self.execute(*(f"create table {name} ({columns})" for name, columns in tables.items() if columns))
-
-    def pull(self) -> LoadReport:
-        (delivery,) = plan(POS, {"pos": {"database_url": self.url}}, [], [], self.ledger, now=NOW)
-        report = land(delivery, self.root / "lake", self.root / "work")
-        self.ledger.record("run", report, "admitted", admitted=True)
-        return report
-
-    def read(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect() as database:
-            for statement in raw_views(POS, self.ledger.admitted_loads(), self.root / "lake"):
-                database.execute(statement)
-            return database.execute(query).fetchall()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from bench.postgres_cluster import Cluster
@@ -16,30 +15,25 @@ from ingestion import (
     BadDelivery,
     ConfigurationError,
     IngestionError,
-    Ledger,
-    LoadReport,
     SourceUnavailable,
-    land,
-    plan,
-    raw_views,
     sources,
     till_database,
 )
 from ingestion.till_tables import TABLES
+from tests.unit.pulled import TillHome
 
 POS = sources()["pos"]
 NOW = datetime(2026, 8, 10, tzinfo=UTC)
 SECRET = "till_S3cret"
 
 
-class Till:
+class Till(TillHome):
     """A home on a database of its own in the shared server, read by a user who may only read."""
 
     def __init__(self, root: Path, cluster: Cluster, database: str) -> None:
-        self.root, self.cluster, self.database, self.ledger = root, cluster, database, Ledger(root / "lake")
-        self.url = cluster.url(database, "reader", SECRET)
-        self.mappings = root / "mappings"
+        self.cluster, self.database, self.mappings = cluster, database, root / "mappings"
         self.mappings.mkdir()
+        super().__init__(root, cluster.url(database, "reader", SECRET), NOW, [self.mappings])
 
     def execute(self, *statements: str) -> None:
         self.cluster.execute(*statements, database=self.database)
@@ -57,18 +51,6 @@ class Till:
             " select i, 'S', 'sale', t, 'EUR', 1, 'completed', t from (select i,"
             f" timestamptz '2026-08-01 00:00Z' + i * interval '1 second' t from generate_series(1, {receipts}) i) x"
         )
-
-    def pull(self, watch: Callable[[], None] | None = None) -> LoadReport:
-        (delivery,) = plan(POS, {"pos": {"database_url": self.url}}, [], [self.mappings], self.ledger, now=NOW)
-        report = land(delivery, self.root / "lake", self.root / "work")
-        self.ledger.record("run", report, "admitted", admitted=True)
-        return report
-
-    def read(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect() as database:
-            for statement in raw_views(POS, self.ledger.admitted_loads(), self.root / "lake"):
-                database.execute(statement)
-            return database.execute(query).fetchall()
 
 
 @pytest.fixture

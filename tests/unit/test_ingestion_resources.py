@@ -11,23 +11,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import duckdb
 import pytest
 
 from ingestion import (
     ConfigurationError,
-    Ledger,
-    LoadReport,
     SourceUnavailable,
     http_api,
-    land,
-    plan,
-    raw_views,
-    sources,
 )
 from ingestion.demo import Company, desk_server
 from ingestion.demo.http_server import Reply, Request, json_server, serving
 from ingestion.sources import shopify, zendesk
+from tests.unit.pulled import SourceHome
 
 NIGHT = 4
 SHOP = ("orders", "customers", "products", "locations", "inventory_levels", "checkouts", "events")
@@ -51,36 +45,16 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-class Home:
-    """A home that pulls one source."""
-
-    def __init__(self, root: Path, name: str, settings: dict[str, str], now: datetime) -> None:
-        self.root, self.source, self.settings, self.now = root, sources()[name], {name: settings}, now
-        self.ledger = Ledger(root / "lake")
-
-    def pull(self) -> LoadReport:
-        (delivery,) = plan(self.source, self.settings, [], [], self.ledger, now=self.now)
-        report = land(delivery, self.root / "lake", self.root / "work")
-        self.ledger.record("run", report, "admitted", admitted=True)
-        return report
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect() as database:
-            for statement in raw_views(self.source, self.ledger.admitted_loads(), self.root / "lake"):
-                database.execute(statement)
-            return database.execute(query).fetchall()
-
-
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Home]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., SourceHome]]:
     """Serves a handler as shop or desk; gives the home that pulls it."""
     with ExitStack() as stack:
 
-        def start(name: str, answer: Callable[[Request], Reply], **more: str) -> Home:
+        def start(name: str, answer: Callable[[Request], Reply], **more: str) -> SourceHome:
             url = f"http://127.0.0.1:{stack.enter_context(serving(json_server(answer)))}"
             settings = {"shopify": {"shop_url": url, "access_token": "t0ken"}, "zendesk": {
                 "base_url": url, "email": "robot@x.example", "api_token": "t0ken"}}[name]  # fmt: skip
-            return Home(tmp_path, name, settings | more, datetime(2026, 8, 10, 12, tzinfo=UTC))
+            return SourceHome(tmp_path, name, settings | more, datetime(2026, 8, 10, 12, tzinfo=UTC))
 
         yield start
 
@@ -91,7 +65,7 @@ def known(company: Company, kind: str) -> set[str]:
     return {"/".join(str(body[key]) for key in keys) for body in bodies}
 
 
-def landed(home: Home, kind: str) -> list[str]:
+def landed(home: SourceHome, kind: str) -> list[str]:
     key = "inventory_item_id || '/' || location_id" if kind == "inventory_levels" else "id"
     return [row[0] for row in home.read(f"select {key} from {home.source.schema}.{kind}")]
 
@@ -106,7 +80,7 @@ def test_every_resource_is_paged_to_its_end(
         monkeypatch.setattr(module, size, 9)
     monkeypatch.setattr(desk_server, "_MAX_EXPORT_PAGE", 9)
     with company.serve() as settings:
-        home = Home(tmp_path, name, settings[name], company.as_of(NIGHT))
+        home = SourceHome(tmp_path, name, settings[name], company.as_of(NIGHT))
         report = home.pull()
         for kind in kinds:
             found = landed(home, kind)
@@ -124,7 +98,7 @@ def test_every_resource_is_paged_to_its_end(
 
 def test_a_deleted_product_is_gone_from_the_list_and_told_by_an_event(company: Company, tmp_path: Path) -> None:
     with company.serve() as settings:
-        home = Home(tmp_path, "shopify", settings["shopify"], company.as_of(NIGHT))
+        home = SourceHome(tmp_path, "shopify", settings["shopify"], company.as_of(NIGHT))
         home.pull()
     ((subject, kind, verb),) = home.read("select subject_id, subject_type, verb from raw_shopify.events")
     assert (kind, verb) == ("Product", "destroy")
@@ -144,7 +118,7 @@ def paid_since(company: Company, since: datetime) -> dict[str, Json]:
 def test_transactions_are_asked_for_orders_of_the_last_days_only(company: Company, tmp_path: Path) -> None:
     now = company.as_of(NIGHT)
     with company.serve() as settings:
-        home = Home(tmp_path, "shopify", settings["shopify"], now)
+        home = SourceHome(tmp_path, "shopify", settings["shopify"], now)
         home.pull()
         wanted = {
             number
@@ -169,7 +143,7 @@ def test_what_a_pull_may_not_ask_for_is_left_to_the_next_ones(
     }
     monkeypatch.setattr(shopify, "_TRANSACTION_SECONDS", len(wanted) / 2 / 2.5)
     with company.serve() as settings:
-        home = Home(tmp_path, "shopify", settings["shopify"] | {"transaction_days": "60"}, now)
+        home = SourceHome(tmp_path, "shopify", settings["shopify"] | {"transaction_days": "60"}, now)
         seen: list[set[str]] = []
         for _ in range(6):
             report = home.pull()
@@ -182,7 +156,7 @@ def test_what_a_pull_may_not_ask_for_is_left_to_the_next_ones(
     assert len(seen) > 2
     assert seen[0] < seen[1] <= seen[-1] == wanted
     with pytest.raises(ConfigurationError, match="TRANSACTION_DAYS"):
-        Home(tmp_path / "other", "shopify", settings["shopify"] | {"transaction_days": "a week"}, now).pull()
+        SourceHome(tmp_path / "other", "shopify", settings["shopify"] | {"transaction_days": "a week"}, now).pull()
 
 
 def empty(request: Request) -> Reply:
@@ -214,7 +188,7 @@ def one_order(request: Request) -> Reply:
     ],
 )
 def test_what_may_be_refused_is_named_and_the_rest_lands(
-    serve: Callable[..., Home], name: str, refused: tuple[str, ...], status: int
+    serve: Callable[..., SourceHome], name: str, refused: tuple[str, ...], status: int
 ) -> None:
     def answer(request: Request) -> Reply:
         if request.path.rpartition("/")[2].removesuffix(".json") in refused:
@@ -238,13 +212,13 @@ def test_what_may_be_refused_is_named_and_the_rest_lands(
 
 
 @pytest.mark.parametrize(("name", "needed"), [("shopify", "orders"), ("shopify", "customers"), ("zendesk", "tickets")])
-def test_what_is_needed_fails_the_source(serve: Callable[..., Home], name: str, needed: str) -> None:
+def test_what_is_needed_fails_the_source(serve: Callable[..., SourceHome], name: str, needed: str) -> None:
     home = serve(name, lambda request: Reply(403, {}) if f"/{needed}" in request.path else empty(request))
     with pytest.raises(SourceUnavailable, match="403"):
         home.pull()
 
 
-def test_a_refusal_in_the_middle_of_a_list_fails_the_source(serve: Callable[..., Home]) -> None:
+def test_a_refusal_in_the_middle_of_a_list_fails_the_source(serve: Callable[..., SourceHome]) -> None:
     """What the first page brought would move the cursor past what the second one holds."""
 
     def answer(request: Request) -> Reply:
@@ -259,7 +233,7 @@ def test_a_refusal_in_the_middle_of_a_list_fails_the_source(serve: Callable[...,
         serve("shopify", answer).pull()
 
 
-def test_levels_are_asked_for_fifty_locations_at_a_time(serve: Callable[..., Home]) -> None:
+def test_levels_are_asked_for_fifty_locations_at_a_time(serve: Callable[..., SourceHome]) -> None:
     asked: list[list[str]] = []
 
     def answer(request: Request) -> Reply:
@@ -273,7 +247,7 @@ def test_levels_are_asked_for_fifty_locations_at_a_time(serve: Callable[..., Hom
     assert len({place for places in asked for place in places}) == 120
 
 
-def test_an_order_deleted_since_it_was_listed_has_no_transactions(serve: Callable[..., Home]) -> None:
+def test_an_order_deleted_since_it_was_listed_has_no_transactions(serve: Callable[..., SourceHome]) -> None:
     home = serve("shopify", lambda request: Reply(404, {}) if "/transactions" in request.path else one_order(request))
     assert home.pull().notes == {}
 
@@ -282,7 +256,7 @@ def test_an_order_deleted_since_it_was_listed_has_no_transactions(serve: Callabl
     ("used", "waited"), [("8/40", []), ("32/40", []), ("36/40", [2.0]), ("400/400", [4.0]), ("x", [])]
 )
 def test_the_pull_slows_down_before_the_bucket_is_full(
-    serve: Callable[..., Home], waits: list[float], used: str, waited: list[float]
+    serve: Callable[..., SourceHome], waits: list[float], used: str, waited: list[float]
 ) -> None:
     calls = []
 
@@ -317,7 +291,7 @@ def time_export(rows: list[Json], page: int, end_of_stream: bool) -> Callable[[R
 @pytest.mark.parametrize("end_of_stream", [True, False])
 @pytest.mark.parametrize("page", [1, 3, 40])
 def test_a_time_based_export_is_read_to_its_end_once(
-    serve: Callable[..., Home], monkeypatch: pytest.MonkeyPatch, page: int, end_of_stream: bool
+    serve: Callable[..., SourceHome], monkeypatch: pytest.MonkeyPatch, page: int, end_of_stream: bool
 ) -> None:
     """Several records share each second, so pages overlap; the last second of all is within the last minute."""
     monkeypatch.setattr(zendesk, "_FULL_TIME_PAGE", page)
@@ -343,7 +317,7 @@ def test_a_time_based_export_is_read_to_its_end_once(
     assert max(starts) < now - 60
 
 
-def test_a_crowded_desk_is_asked_again_later(serve: Callable[..., Home], waits: list[float]) -> None:
+def test_a_crowded_desk_is_asked_again_later(serve: Callable[..., SourceHome], waits: list[float]) -> None:
     refusals = iter([Reply(429, {}, {"Retry-After": "7"})] * 3)
 
     def answer(request: Request) -> Reply:
@@ -356,7 +330,7 @@ def test_a_crowded_desk_is_asked_again_later(serve: Callable[..., Home], waits: 
 def test_the_next_pull_of_each_resource_starts_where_the_last_one_was(company: Company, tmp_path: Path) -> None:
     with company.serve() as settings:
         for name in ("shopify", "zendesk"):
-            home = Home(tmp_path / name, name, settings[name], company.as_of(NIGHT))
+            home = SourceHome(tmp_path / name, name, settings[name], company.as_of(NIGHT))
             home.pull()
             second = home.pull()
             for table in home.source.tables:

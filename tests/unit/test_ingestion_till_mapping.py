@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -19,12 +18,7 @@ from hypothesis import strategies as st
 from ingestion import (
     BadDelivery,
     ConfigurationError,
-    Ledger,
-    LoadReport,
     check_mappings,
-    land,
-    plan,
-    raw_views,
     sources,
 )
 from ingestion.arrow_text import wall_clock_to_utc
@@ -32,6 +26,7 @@ from ingestion.changed_rows import changed_rows
 from ingestion.mapping import load_mappings
 from ingestion.till_mapping import read_mapping
 from ingestion.till_tables import TABLES
+from tests.unit.pulled import TillHome
 
 POS = sources()["pos"]
 NOW = datetime(2026, 8, 10, tzinfo=UTC)
@@ -65,12 +60,12 @@ tables:
 """
 
 
-class Till:
+class Till(TillHome):
     """A home on a SQLite till with names of its own."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.path, self.ledger = root, root / "kasse.sqlite", Ledger(root / "lake")
-        self.mappings = root / "mappings"
+        self.path, self.mappings = root / "kasse.sqlite", root / "mappings"
+        super().__init__(root, f"sqlite:///{self.path}", NOW, [self.mappings])
         self.mappings.mkdir()
         (self.mappings / "pos.yml").write_text(MAPPING)
         self.execute(
@@ -89,21 +84,8 @@ class Till:
             for statement in statements:
                 database.execute(statement)
 
-    def pull(self, now: datetime = NOW) -> LoadReport:
-        url = {"pos": {"database_url": f"sqlite:///{self.path}"}}
-        (delivery,) = plan(POS, url, [], [self.mappings], self.ledger, now=now)
-        report = land(delivery, self.root / "lake", self.root / "work")
-        self.ledger.record("run", report, "admitted", admitted=True)
-        return report
-
     def landed(self, now: datetime = NOW) -> dict[str, int]:
         return {name: table.rows_landed for name, table in self.pull(now).tables.items()}
-
-    def read(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect() as database:
-            for statement in raw_views(POS, self.ledger.admitted_loads(), self.root / "lake"):
-                database.execute(statement)
-            return database.execute(query).fetchall()
 
 
 @pytest.fixture

@@ -11,22 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import duckdb
 import pytest
 
 from ingestion import (
     BadDelivery,
     ConfigurationError,
-    Ledger,
-    LoadReport,
     SourceUnavailable,
     active_sources,
     http_api,
-    land,
-    plan,
-    raw_views,
-    sources,
 )
+from tests.unit.pulled import SourceHome
 
 TOKEN = "shpat_secret_token"
 NOW = datetime(2026, 8, 10, 12, tzinfo=UTC)
@@ -89,34 +83,15 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-class Home:
-    """A home that pulls one source from the server."""
-
-    def __init__(self, root: Path, name: str, settings: dict[str, str]) -> None:
-        self.root, self.source, self.settings = root, sources()[name], {name: settings}
-        self.ledger = Ledger(root / "lake")
-
-    def pull(self) -> LoadReport:
-        (delivery,) = plan(self.source, self.settings, [], [], self.ledger, now=NOW)
-        report = land(delivery, self.root / "lake", self.root / "work")
-        self.ledger.record("run", report, "admitted", admitted=True)
-        return report
-
-    def read(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect() as database:
-            for statement in raw_views(self.source, self.ledger.admitted_loads(), self.root / "lake"):
-                database.execute(statement)
-            return database.execute(query).fetchall()
+@pytest.fixture
+def shop(tmp_path: Path, server: Server) -> SourceHome:
+    return SourceHome(tmp_path, "shopify", {"shop_url": server.url, "access_token": TOKEN}, NOW)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, server: Server) -> Home:
-    return Home(tmp_path, "shopify", {"shop_url": server.url, "access_token": TOKEN})
-
-
-@pytest.fixture
-def desk(tmp_path: Path, server: Server) -> Home:
-    return Home(tmp_path, "zendesk", {"base_url": server.url, "email": "robot@x.example", "api_token": "desk_secret"})
+def desk(tmp_path: Path, server: Server) -> SourceHome:
+    settings = {"base_url": server.url, "email": "robot@x.example", "api_token": "desk_secret"}
+    return SourceHome(tmp_path, "zendesk", settings, NOW)
 
 
 def order(number: int, more: str = "") -> str:
@@ -142,7 +117,7 @@ def shop_answer(orders: list[str]) -> Callable[[str, dict[str, str]], Answer]:
     return answer
 
 
-def test_the_shop_is_paged_to_the_end_and_its_literals_survive(shop: Home, server: Server) -> None:
+def test_the_shop_is_paged_to_the_end_and_its_literals_survive(shop: SourceHome, server: Server) -> None:
     odd = ',"id2":9223372036854775808123,"note":null,"test":false,"tax_lines":[{"rate": 0.10, "price":"1.0"}]'
     odd += ',"new":{"a": 1.50}'
     server.answer = shop_answer([order(1, odd), order(2), order(3), order(4), order(5)])
@@ -168,7 +143,7 @@ def test_the_shop_is_paged_to_the_end_and_its_literals_survive(shop: Home, serve
     ]
 
 
-def test_the_next_pull_starts_two_days_before_the_newest_change(shop: Home, server: Server) -> None:
+def test_the_next_pull_starts_two_days_before_the_newest_change(shop: SourceHome, server: Server) -> None:
     server.answer = shop_answer([order(1), order(2)])
     assert shop.pull().tables["orders"].cursor_to == "2026-08-01T02:00:02Z"
     server.requests.clear()
@@ -185,7 +160,7 @@ def failing(
     return lambda path, query: waiting.pop(0) if waiting else answer(path, query)
 
 
-def test_faults_that_pass_lose_nothing(shop: Home, server: Server, waits: list[float]) -> None:
+def test_faults_that_pass_lose_nothing(shop: SourceHome, server: Server, waits: list[float]) -> None:
     slow = Answer("{}", 429, {"Retry-After": "2.0"})
     cut = Answer('{"orders": [' + order(9) + "]}", cut=True)
     half = Answer('{"orders": [{"id":1,')
@@ -194,7 +169,7 @@ def test_faults_that_pass_lose_nothing(shop: Home, server: Server, waits: list[f
     assert waits[:20] == [2.0] * 20
 
 
-def test_endless_slow_down_ends(shop: Home, server: Server, waits: list[float]) -> None:
+def test_endless_slow_down_ends(shop: SourceHome, server: Server, waits: list[float]) -> None:
     server.answer = lambda path, query: Answer("{}", 429, {"Retry-After": "3600"})
     with pytest.raises(SourceUnavailable, match="429"):
         shop.pull()
@@ -214,7 +189,7 @@ def test_endless_slow_down_ends(shop: Home, server: Server, waits: list[float]) 
     ],
 )
 def test_a_refusal_says_what_to_do_and_nothing_secret(
-    shop: Home, server: Server, answer: Answer, error: type[Exception], words: str
+    shop: SourceHome, server: Server, answer: Answer, error: type[Exception], words: str
 ) -> None:
     server.answer = lambda path, query: answer
     with pytest.raises(error) as caught:
@@ -224,7 +199,7 @@ def test_a_refusal_says_what_to_do_and_nothing_secret(
 
 
 def test_nobody_listening_is_said_quickly(tmp_path: Path) -> None:
-    home = Home(tmp_path, "shopify", {"shop_url": "http://127.0.0.1:9", "access_token": TOKEN})
+    home = SourceHome(tmp_path, "shopify", {"shop_url": "http://127.0.0.1:9", "access_token": TOKEN}, NOW)
     with pytest.raises(SourceUnavailable, match="no connection"):
         home.pull()
 
@@ -268,7 +243,7 @@ def desk_answer(path: str, query: dict[str, str]) -> Answer:
     return Answer(json.dumps(body))
 
 
-def test_the_desk_is_read_to_the_end_of_each_stream(desk: Home, server: Server) -> None:
+def test_the_desk_is_read_to_the_end_of_each_stream(desk: SourceHome, server: Server) -> None:
     server.answer = desk_answer
     report = desk.pull()
     assert {name: table.rows_landed for name, table in report.tables.items() if table.rows_landed} == {
@@ -283,7 +258,7 @@ def test_the_desk_is_read_to_the_end_of_each_stream(desk: Home, server: Server) 
 
 
 def test_a_start_time_is_never_within_the_last_minute(
-    desk: Home, server: Server, monkeypatch: pytest.MonkeyPatch
+    desk: SourceHome, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answer = desk_answer
     desk.pull()
@@ -296,7 +271,7 @@ def test_a_start_time_is_never_within_the_last_minute(
     assert max(starts.values()) < NOW.timestamp() - 60
 
 
-def test_a_wrong_desk_token_is_not_repeated(desk: Home, server: Server) -> None:
+def test_a_wrong_desk_token_is_not_repeated(desk: SourceHome, server: Server) -> None:
     server.answer = lambda path, query: Answer('{"error": "Couldn\'t authenticate you"}', 401)
     with pytest.raises(SourceUnavailable, match="SOURCES__ZENDESK__EMAIL") as caught:
         desk.pull()
