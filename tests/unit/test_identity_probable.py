@@ -9,10 +9,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_identity_careful import RULES, Assertion, Brute, Decision, Record, companies, partition, run
 
 import identity
 from identity.probable import PairError
+from tests.unit.resolution_by_definition import (
+    RULES,
+    Assertion,
+    Brute,
+    Decision,
+    Record,
+    companies,
+    partition,
+    run,
+)
 
 Pair = tuple[str, str, float]
 SURE, DOUBTFUL = 0.8, 0.3
@@ -73,11 +82,7 @@ def test_the_partition_is_that_of_the_definitions(given_: Any) -> None:
     company, pairs = given_
     result, brute = linked(company, pairs), BruteWithPairs(company, pairs)
     assert partition(result) == {frozenset(g) for g in brute.groups}
-    for group in brute.groups:
-        assert not any(pair <= group for pair in brute.cannot)
-        if not group & brute.must:
-            single = [r for r in group if any(len(brute.held({r}, t)) > limit for t, limit in brute.hard())]
-            assert single or all(len(brute.held(group, t)) <= limit for t, limit in brute.hard())
+    brute.assert_nothing_broken()
 
 
 @settings(max_examples=60, deadline=None)
