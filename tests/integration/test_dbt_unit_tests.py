@@ -6,32 +6,20 @@ A night leaves the unit tests out, because they prove the code and not the data,
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections import Counter
-from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 
-import ingestion
-from dagster_project import bookkeeping, project
+from dagster_project import project
 from dagster_project.config import House
-from dagster_project.warehouse import carry_on, connect, fingerprint, write_run_inputs
+from tests.integration.empty_warehouse import dbt, prepare
 
 
 def dbt_build(house: House) -> tuple[subprocess.CompletedProcess[str], dict[str, dict[str, str]]]:
     """Build everything in the home; returns how dbt ended, and per kind of node the status of each."""
-    outcome = subprocess.run(
-        [str(project.EXECUTABLE), "--no-use-colors", "build"],
-        cwd=project.folder(house),
-        env={**os.environ, **project.environment(house, with_key=True)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    outcome = dbt(house, "build")
     results: dict[str, dict[str, str]] = {}
     for result in json.loads((project.target(house) / "run_results.json").read_text())["results"]:
         kind = result["unique_id"].partition(".")[0]
@@ -41,24 +29,7 @@ def dbt_build(house: House) -> tuple[subprocess.CompletedProcess[str], dict[str,
 
 @pytest.fixture(scope="module")
 def empty_company(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A home as a first run finds it when every source is absent: raw views without a file, no load, no decision."""
-    house = House(tmp_path_factory.mktemp("empty") / "home", memory="1GB")
-    house.settle_folders()
-    carry_on(house, fingerprint(house, project.assemble(house)), admitted=())
-    with connect(house) as warehouse:
-        write_run_inputs(
-            warehouse,
-            run_id="empty",
-            night=1,
-            as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
-            as_of_date=date(2026, 7, 1),
-            identity_decisions=[],
-        )
-        bookkeeping.write_loads(warehouse, [])
-        for source in ingestion.sources().values():
-            for statement in ingestion.raw_views(source, [], house.lake):
-                warehouse.execute(statement)
-    return house
+    return prepare(House(tmp_path_factory.mktemp("empty") / "home", memory="1GB"))
 
 
 @pytest.fixture(scope="module")

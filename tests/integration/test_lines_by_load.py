@@ -5,20 +5,16 @@ The definition is worked out again in plain Python: an order stands as of its ne
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-import ingestion
-from dagster_project import bookkeeping, project
 from dagster_project.config import House
-from dagster_project.warehouse import carry_on, connect, fingerprint, write_run_inputs
+from dagster_project.warehouse import connect
+from tests.integration.empty_warehouse import dbt, prepare
 
 MODELS = ("base_exports__order_lines", "stg_exports__order_lines", "quarantine__exports__order_lines")
 NIGHTS = (1, 2, 3)
@@ -77,37 +73,15 @@ class Staging:
     """The three models of order lines in a home of their own, over a raw table that the test writes."""
 
     def __init__(self, house: House) -> None:
-        self.house = house
-        house.settle_folders()
-        carry_on(house, fingerprint(house, project.assemble(house)), admitted=())
+        self.house = prepare(house)
         with connect(house) as warehouse:
-            write_run_inputs(
-                warehouse,
-                run_id="lines",
-                night=1,
-                as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
-                as_of_date=date(2026, 7, 1),
-                identity_decisions=[],
-            )
-            bookkeeping.write_loads(warehouse, [])
-            for statement in ingestion.raw_views(ingestion.sources()["exports"], [], house.lake):
-                warehouse.execute(statement)
             warehouse.execute("create table taken_over as select * from raw_exports.order_lines")
             warehouse.execute("drop view raw_exports.order_lines")
             warehouse.execute("create table raw_exports.order_lines as select * from taken_over")
         self.dbt("seed", "--select", "currencies", "order_statuses")
 
     def dbt(self, *arguments: str) -> None:
-        outcome = subprocess.run(
-            [str(project.EXECUTABLE), "--no-use-colors", "--quiet", *arguments],
-            cwd=project.folder(self.house),
-            env={**os.environ, **project.environment(self.house, with_key=True)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        outcome = dbt(self.house, "--quiet", *arguments)
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
     def land(self, lines: list[Line]) -> None:

@@ -1,0 +1,46 @@
+"""A warehouse as a first run finds it when every source is absent, and dbt on it: what tests of models share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, date, datetime
+
+import ingestion
+from dagster_project import bookkeeping, project
+from dagster_project.config import House
+from dagster_project.warehouse import carry_on, connect, fingerprint, write_run_inputs
+
+
+def prepare(house: House) -> House:
+    """Raw views without a file, no load, no decision."""
+    house.settle_folders()
+    carry_on(house, fingerprint(house, project.assemble(house)), admitted=())
+    with connect(house) as warehouse:
+        write_run_inputs(
+            warehouse,
+            run_id="empty",
+            night=1,
+            as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
+            as_of_date=date(2026, 7, 1),
+            identity_decisions=[],
+        )
+        bookkeeping.write_loads(warehouse, [])
+        for source in ingestion.sources().values():
+            for statement in ingestion.raw_views(source, [], house.lake):
+                warehouse.execute(statement)
+    return house
+
+
+def dbt(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run dbt as a night does."""
+    return subprocess.run(
+        [str(project.EXECUTABLE), "--no-use-colors", *arguments],
+        cwd=project.folder(house),
+        env={**os.environ, **project.environment(house, with_key=True)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
