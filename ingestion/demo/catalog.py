@@ -38,7 +38,6 @@ STORES = (
     Store("TK-01", "Omni Aoyama", "Tokyo", "JP", "Asia/Tokyo", "JPY", 10.5, 21.0),
 )
 STORES_OF = {country: tuple(store for store in STORES if store.country == country) for country in CURRENCY}
-STORE_BY_ID = {store.store_id: store for store in STORES}
 
 
 @dataclass(frozen=True, slots=True)
