@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
+    from identity.nights import Tonight, delta, whole
     from identity.normalise import normalise_values
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
@@ -24,8 +25,10 @@ __all__ = [
     "Model",
     "Resolution",
     "RuleError",
+    "Tonight",
     "check_rules",
     "cluster_table",
+    "delta",
     "evaluate_clusters",
     "explain_records",
     "fit_model",
@@ -36,14 +39,17 @@ __all__ = [
     "resolve",
     "score_pairs",
     "supported_pairs",
+    "whole",
 ]
 
 _MODULE_OF = {
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
+    "Tonight": "nights",
     "check_rules": "rules",
     "cluster_table": "cluster",
+    "delta": "nights",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",
     "fit_model": "model",
@@ -54,6 +60,7 @@ _MODULE_OF = {
     "resolve": "resolution",
     "score_pairs": "model",
     "supported_pairs": "support",
+    "whole": "nights",
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,10 @@ NO_TIME = np.iinfo(np.int64).max  # a missing time comes after every time
 PLAIN, BLOCKED, HUB, UNUSABLE, SHARED = range(5)
 STATUS_NAMES = ("plain", "blocked", "hub", "unusable", "shared")
 _SHOWN_CHARACTERS = 80  # of a value that could not be normalised
+
+
+class TableError(ValueError):
+    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,22 @@ def encode(
     reason = pc.if_else(pa.array(is_hub), limit_text.take(pa.array(type_code)), reason)
     text = pa.concat_arrays([c.text for c in columns]) if columns else pa.nulls(0, pa.string())
     return Values(types, type_code, text, carriers, status, reason, start, record, first_at, row, value, record_of[row])
+
+
+def with_hubs(values: Values, known: pa.Table | None) -> Values:
+    """The values with some of them known to be hubs (`type`, `value`, `reason`), whatever carriers are here."""
+    if known is None or known.num_rows == 0:
+        return values
+    status = values.status.copy()
+    reason = values.reason
+    for code, kind in enumerate(values.types):
+        of_kind = known.filter(pc.equal(known["type"], kind))
+        mine = pa.array(values.type_code == code)
+        index = pc.index_in(values.text, value_set=of_kind["value"].combine_chunks())
+        is_known = pc.and_(mine, pc.is_valid(index))
+        status[is_known.to_numpy(zero_copy_only=False)] = HUB
+        reason = pc.if_else(is_known, of_kind["reason"].combine_chunks().take(index), reason)
+    return replace(values, status=status, reason=reason)
 
 
 @dataclass(frozen=True)
@@ -222,6 +242,19 @@ def _carriers(
     resorted = several[np.lexsort((key_rank[record[several]], time[several], value[several]))]
     record[several], time[several] = record[resorted], time[resorted]
     return start, record, time
+
+
+def record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
+    """Each assertion's place among the record keys; `TableError` when it names none of them."""
+    column = assertions["record_key"].combine_chunks()
+    codes = pc.index_in(column.cast(pa.string()), value_set=key)
+    if codes.null_count:
+        unknown = pc.unique(column.filter(pc.is_null(codes)))
+        raise TableError(
+            f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
+            f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
+        )
+    return codes.to_numpy().astype(np.int64)
 
 
 def micros(column: pa.ChunkedArray) -> np.ndarray:
