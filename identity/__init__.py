@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
-    from identity.normalise import normalise_values
+    from identity.normalise import NORMALISER_VERSION, normalise_values
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
     from identity.support import supported_pairs
 
 __all__ = [
+    "NORMALISER_VERSION",
     "Model",
     "Resolution",
     "RuleError",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "NORMALISER_VERSION": "normalise",
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",

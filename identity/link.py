@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.features import BIRTH, CODE, FAMILY, FULL, GIVEN, KINDS
-from identity.normalise import HASHED_TYPES, known_types
+from identity.hashed import HASHED_TYPES
+from identity.normalise import known_types
 from identity.resolution import Resolution, one_row_per_record, resolve
 from identity.rules import BLOCKED_COLUMNS, RULE_COLUMNS, parse_rules, read_rule_file
 
