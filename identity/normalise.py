@@ -1,7 +1,7 @@
 """One spelling for each identifier: the normaliser of every type.
 
-Here: text in, normalised text or a reason out, one function a type, on Arrow arrays of distinct values. Not here: phone
-numbers (`phones`), hashes (`hashed`), which values are blocked (`blocked`), what a value links (`values`, `resolution`).
+Here: text in, normalised text or a reason out, one function a type, on Arrow arrays of distinct values. Not here:
+phone numbers (`phones`), hashes (`hashed`), blocked values (`blocked`), what a value links (`values`, `resolution`).
 
 Decisions, by type. Every type: Unicode NFKC (full-width becomes plain), invisible and control characters dropped,
 trimmed, at most 320 characters.
@@ -32,8 +32,8 @@ import pyarrow.compute as pc
 from identity import phones
 from identity.hashed import HASHED_TYPES, NOT_A_HASH, hashes_in
 
-# Values normalised by different versions may differ: a new one makes all links anew. The number goes up with every change
-# of what a text is normalised to; the numbering plans of the world come with their package.
+# Values normalised by different versions may differ: a new one makes all links anew. The number goes up with every
+# change of what a text is normalised to; the numbering plans of the world come with their package.
 NORMALISER_VERSION = f"2, phonenumbers {version('phonenumbers')}"
 
 MAX_CHARACTERS = 320  # the longest e-mail address

@@ -63,6 +63,8 @@ class Resolution:
       would have linked), `score` (the best of the probable pairs between the two groups, else null).
     - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
       `reason` (null when accepted).
+    - `unlinked`, one row per record and value that it shares with a record of another group: `record_key`, `type`,
+      `value`, `status`, `reason` as in `values`. What two people have in common without being one.
     """
 
     members: pa.Table
@@ -70,6 +72,7 @@ class Resolution:
     links: pa.Table
     reviews: pa.Table
     overrides: pa.Table
+    unlinked: pa.Table
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,10 @@ def resolve(
         key,
         lambda v: (values.types[values.type_code[v]], values.text[v].as_py(), value_hash[int(hash_at[v])].as_py()),
     )
-    return Resolution(members, value_table, link_table, reviews, decided.report)
+    carrier, common = _common_to_groups(values, group)
+    common_values = value_table.select(["type", "value", "status", "reason"]).take(common)
+    unlinked = common_values.add_column(0, "record_key", key.take(carrier))
+    return Resolution(members, value_table, link_table, reviews, decided.report, unlinked)
 
 
 def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
@@ -280,6 +286,18 @@ def _limits(values: Values, rules: Sequence[Rule], n: int, cannot: list[tuple[in
         at = np.repeat(values.start[held] - _before(carriers), carriers) + np.arange(len(value))
         hard.append(hard_values(rule.max_values_per_person, values.record[at], value, n))
     return Limits(tuple(hard), *pairs_of(cannot))
+
+
+def _common_to_groups(values: Values, group: np.ndarray) -> tuple[pa.Array, pa.Array]:
+    """The carriers, as records, of values that records of several groups carry, and the value of each."""
+    value = np.repeat(np.arange(len(values.carriers)), values.carriers)
+    of_group = group[values.record]
+    differs = np.zeros(len(value), dtype=bool)
+    differs[1:] = (value[1:] == value[:-1]) & (of_group[1:] != of_group[:-1])
+    common = np.zeros(len(values.carriers), dtype=bool)
+    common[value[differs]] = True
+    at = np.flatnonzero(common[value])
+    return pa.array(values.record[at]), pa.array(value[at])
 
 
 def _stars(cells: Cells, order: np.ndarray, accepted: np.ndarray) -> _Links:

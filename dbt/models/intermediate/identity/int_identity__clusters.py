@@ -1,4 +1,4 @@
-# Grain: one row per result of the stitching engine; `part` says member, value, link, review or override.
+# Grain: one row per result of the stitching engine; `part` says member, value, link, review, override or unlinked.
 """Runs the stitching engine over the records and assertions of tonight.
 
 Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching.
@@ -43,6 +43,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         ("link", resolution.links),
         ("review", resolution.reviews),
         ("override", resolution.overrides),
+        ("unlinked", resolution.unlinked),
     ]
     return pa.concat_tables(
         [table.append_column("part", pa.array([part] * table.num_rows, pa.string())) for part, table in parts],
