@@ -59,16 +59,15 @@ def _link(options: argparse.Namespace) -> int:
     from identity.link import column_names, link, read_config, read_table, write_table
 
     config = read_config(options.config)
-    columns = list(dict.fromkeys([config.record_id, *config.identifiers, *config.fuzzy]))
-    table = read_table(options.records, columns)
-    ignored = [name for name in column_names(options.records) if name not in columns]
+    table = read_table(options.records, config.columns)
+    ignored = [name for name in column_names(options.records) if name not in config.columns]
     if ignored:
         print(
             f"identity: columns in neither [identifiers] nor [fuzzy] are ignored: {', '.join(ignored)}", file=sys.stderr
         )
     linked = link(table, config, options.seed)
-    if linked.dropped:
-        print(f"identity: {linked.dropped}", file=sys.stderr)
+    for remark in linked.remarks:
+        print(f"identity: {remark}", file=sys.stderr)
     write_table(linked.clusters, options.out)
     if options.graph:
         from identity.explain import graph_table
