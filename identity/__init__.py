@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from identity.anchors import published_ids
+    from identity.attributes import comparable_values
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
@@ -27,6 +28,7 @@ __all__ = [
     "RuleError",
     "check_rules",
     "cluster_table",
+    "comparable_values",
     "evaluate_clusters",
     "explain_records",
     "fit_model",
@@ -46,6 +48,7 @@ _MODULE_OF = {
     "RuleError": "rules",
     "check_rules": "rules",
     "cluster_table": "cluster",
+    "comparable_values": "attributes",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",
     "fit_model": "model",
