@@ -12,7 +12,8 @@ trimmed, at most 320 characters.
 - `member_no`: no spaces, upper case; leading zeros and hyphens stay, they tell numbers apart.
 - `login`: trimmed, lower case: a person does not remember the case they signed up with.
 - `national_id`: letters and digits only, upper case.
-- `device`, `cookie`: a UUID in lower case; anything else keeps its case, since vendors' ids are case-sensitive.
+- `device`, `cookie`: a UUID in lower case with its hyphens; Google Analytics' cookie without the version and domain
+  level in front; anything else keeps its case, since vendors' ids are case-sensitive.
 - `click_id`, `union_id`, `openid`: as they are; they are opaque and case-sensitive.
 - `email_sha256`, `phone_sha256`: 64 hexadecimal digits in lower case. They count as the type they hash, see `hashed`. A
   hash delivered under the plain type is recognised too; the hash of an empty field is unusable.
@@ -144,9 +145,14 @@ def _national_id(text: pa.Array) -> pa.Array:
 
 
 def _device(text: pa.Array) -> pa.Array:
-    is_uuid = pc.match_substring_regex(text, pattern=r"(?i)^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$")
-    bare = pc.replace_substring_regex(pc.utf8_lower(text), pattern=r"[{}]", replacement="")
-    return pc.if_else(is_uuid, bare, text)
+    bare = pc.replace_substring_regex(pc.utf8_lower(text), pattern=r"^urn:uuid:|[{}-]", replacement="")
+    parts = r"^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$"
+    uuid = pc.replace_substring_regex(bare, pattern=parts, replacement=r"\1-\2-\3-\4-\5")
+    is_uuid = pc.match_substring_regex(
+        text, pattern=r"(?i)^(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
+    )
+    analytics = pc.replace_substring_regex(text, pattern=r"^GA1\.[0-9-]+\.([0-9]+\.[0-9]+)$", replacement=r"\1")
+    return pc.if_else(is_uuid, uuid, analytics)
 
 
 def _as_is(text: pa.Array) -> pa.Array:

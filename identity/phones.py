@@ -26,6 +26,8 @@ _FAST_REGIONS = ("CN", "US", "CA", "GB", "JP", "KR", "DE", "FR", "HK", "SG", "TW
 
 _LABEL = r"(?i)^\s*(?:tel|phone|mobile|cell|whatsapp|电话|手机)[\s:：.]*"
 _EXTENSION = r"(?i)\s*(?:;?ext(?:ension)?[.=:]?|#|x|转|轉|分机|分機|内線|内线)\s*[.:]?\s*[0-9]{0,7}\s*$"
+# Dialled before a Chinese mobile number to call by the internet.
+_CARRIER_CODES = r"^(?:17951|17911|17909|12593|10193)(1[3-9][0-9]{9})$"
 _SEPARATORS = r"[\s()\[\]./\-‐‑‒–—―−·•_]"
 
 
@@ -38,6 +40,7 @@ def clean(raw: pa.Array) -> pa.Array:
     )  # a number read as float
     text = pc.replace_substring_regex(text, pattern=_EXTENSION, replacement="")
     text = pc.replace_substring_regex(text, pattern=_SEPARATORS, replacement="")
+    text = pc.replace_substring_regex(text, pattern=_CARRIER_CODES, replacement=r"\1")
     text = pc.replace_substring_regex(text, pattern=r"^\++0*", replacement="+")
     text = pc.replace_substring_regex(text, pattern=r"^00([1-9])", replacement=r"+\1")
     return pc.replace_substring_regex(text, pattern=r"^0{3,}([1-9])", replacement=r"\1")

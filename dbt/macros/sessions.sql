@@ -45,11 +45,16 @@
     from started
 {%- endmacro %}
 
-{# One spelling of a device: a UUID in lower case, anything else as it is. Systems that show the same UUID mean one device. #}
+{# One spelling of a device, as the stitching has it: a UUID in lower case with its hyphens, anything else as it is. Systems
+   that show the same UUID mean one device. #}
 {% macro device_key(device) -%}
     case
         when regexp_full_match({{ device }}, '\{?[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\}?')
-            then lower(translate({{ device }}, '{}', ''))
+            then regexp_replace(
+                lower(translate({{ device }}, '{}-', '')),
+                '(.{8})(.{4})(.{4})(.{4})(.{12})',
+                '\1-\2-\3-\4-\5'
+            )
         else {{ device }}
     end
 {%- endmacro %}
