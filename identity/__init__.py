@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
+    from identity.nights import Tonight, delta, whole
     from identity.normalise import NORMALISER_VERSION, normalise_values
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
@@ -26,9 +27,11 @@ __all__ = [
     "Model",
     "Resolution",
     "RuleError",
+    "Tonight",
     "check_rules",
     "cluster_table",
     "comparable_values",
+    "delta",
     "evaluate_clusters",
     "explain_records",
     "fit_model",
@@ -39,6 +42,7 @@ __all__ = [
     "resolve",
     "score_pairs",
     "supported_pairs",
+    "whole",
 ]
 
 _MODULE_OF = {
@@ -46,9 +50,11 @@ _MODULE_OF = {
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
+    "Tonight": "nights",
     "check_rules": "rules",
     "cluster_table": "cluster",
     "comparable_values": "attributes",
+    "delta": "nights",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",
     "fit_model": "model",
@@ -59,6 +65,7 @@ _MODULE_OF = {
     "resolve": "resolution",
     "score_pairs": "model",
     "supported_pairs": "support",
+    "whole": "nights",
 }
 
 

@@ -156,11 +156,21 @@ def graph_table(resolution: Resolution, named_by_anchor: bool = False) -> pa.Tab
         _as_rows("record", records),
         _as_rows("identifier", values),
         _as_rows("link", links),
-        _as_rows("unlinked", resolution.unlinked),
+        _as_rows("unlinked", _unlinked(members, resolution.carriers, values)),
         _as_rows("review", reviews.rename_columns(_named(reviews, _IN_REVIEWS))),
         _as_rows("override", overrides.rename_columns(_named(overrides, _IN_OVERRIDES))),
     ]
     return pa.concat_tables(parts).combine_chunks()
+
+
+def _unlinked(members: pa.Table, carriers: pa.Table, values: pa.Table) -> pa.Table:
+    """The carriers of values that records of several customers carry, with why the values link or not."""
+    customers = members.select(["record_key", "customer_id"])
+    held = carriers.select(["record_key", "type", "value"]).join(customers, "record_key")
+    spread = held.group_by(["type", "value"]).aggregate([("customer_id", "count_distinct")])
+    spread = spread.filter(pc.greater(spread["customer_id_count_distinct"], 1)).select(["type", "value"])
+    about = spread.join(values.select(["type", "value", "status", "reason"]), ["type", "value"])
+    return held.join(about, ["type", "value"], join_type="inner").drop_columns(["customer_id"])
 
 
 def explain_records(graph: pa.Table, left: str, right: str) -> Chain:

@@ -77,16 +77,18 @@ def spellings_of(kind: str, value: str, typed: str | None = None) -> set[str]:
     return found
 
 
-def spellings_without_country(value: str) -> set[str]:
-    """Spellings of a phone that say no country, as platforms of one country hash it."""
-    national = phones.national_part(pa.array([value]))[0].as_py()
-    return {national, "0" + national} if national != value else set()
+def hashed_forms(kind: str, value: str, typed: str | None = None) -> set[str]:
+    """The normalised hashes that may stand for a normalised value; `typed`: as it stands in the data."""
+    spellings = spellings_of(kind, value, typed)
+    if kind == "phone":
+        spellings |= _without_country(value)[1]
+    return hashed(spellings)
 
 
-def plain_values(kind: str, value: pa.Array, texts: pa.Array) -> pa.Array:
+def plain_values(kind: str, value: pa.Array, texts: pa.Array, regions: pa.Array) -> pa.Array:
     """The normalised values with each hash replaced by its plain value, where that is among them; as long as `value`.
 
-    `texts`: what each value was normalised from.
+    `texts`: what each value was normalised from; `regions`: the default country of each, for phones.
     """
     of_hash = is_hash(value)
     if not pc.any(of_hash).as_py():
@@ -94,22 +96,33 @@ def plain_values(kind: str, value: pa.Array, texts: pa.Array) -> pa.Array:
     wanted = {bytes.fromhex(text.removeprefix(HASH_PREFIX)) for text in value.filter(of_hash).unique().to_pylist()}
     plain = pc.and_(pc.is_valid(value), pc.invert(of_hash))
     exact: dict[bytes, str] = {}
-    loose: dict[bytes, set[str]] = {}
     for text, typed in zip(value.filter(plain).to_pylist(), texts.filter(plain).to_pylist(), strict=True):
         for spelling in spellings_of(kind, text, typed):
             if (digest := sha256(spelling.encode()).digest()) in wanted:
-                exact[digest] = min(text, exact.get(digest, text))
+                exact[digest] = text
+    national: dict[tuple[str, bytes], str] = {}
     if kind == "phone":
         for text in value.filter(plain).unique().to_pylist():
-            for spelling in spellings_without_country(text):
+            code, spellings = _without_country(text)
+            for spelling in spellings:
                 if (digest := sha256(spelling.encode()).digest()) in wanted:
-                    loose.setdefault(digest, set()).add(text)
-    found = {digest: next(iter(texts)) for digest, texts in loose.items() if len(texts) == 1} | exact
-    if not found:
-        return value
-    keys = pa.array([HASH_PREFIX + digest.hex() for digest in found], pa.string())
-    index = pc.index_in(value, value_set=keys)
-    return pc.coalesce(pa.array(list(found.values()), pa.string()).take(index), value)
+                    national[code, digest] = text
+    where = pc.indices_nonzero(of_hash)
+    found = []
+    for text, region in zip(value.take(where).to_pylist(), regions.take(where).to_pylist(), strict=True):
+        digest = bytes.fromhex(text.removeprefix(HASH_PREFIX))
+        found.append(exact.get(digest) or national.get((phones.code_of_region(region), digest)) or text)
+    return pc.replace_with_mask(value, of_hash, pa.array(found, pa.string()))
+
+
+def _without_country(value: str) -> tuple[str, set[str]]:
+    """The calling code of a phone and the spellings that leave it out, as platforms of one country have them."""
+    digits = value.removeprefix("+")
+    code = next((digits[:length] for length in (1, 2, 3) if digits[:length] in phones.calling_codes()), "")
+    national = digits[len(code) :]
+    if not code:
+        return "", set()
+    return code, {national, "0" + national} if phones.dials_zero(code) else {national}
 
 
 @cache

@@ -69,7 +69,7 @@ def parse_name(given: str | None, full: str | None, family: str | None) -> Name 
         rest = [word for word in words if word not in family.split()]
         if rest and len(rest) < len(words):
             return _name(" ".join(rest), family)
-    if _script(full) == "han":
+    if script_of(full) == "han":
         return _han_name(words, family)
     if len(words) < 2:
         return None
@@ -169,7 +169,8 @@ def _tidy(text: str | None) -> str:
     return plain.strip().casefold()
 
 
-def _script(text: str) -> str:
+def script_of(text: str) -> str:
+    """The script of the first letter: `latin`, `han` (kana too), another script's name, '' without a letter."""
     for letter in text:
         if letter.isalpha():
             if letter < "ɐ" or "Ḁ" <= letter <= "ỿ":
@@ -181,7 +182,7 @@ def _script(text: str) -> str:
 
 
 def _name(given: str, family: str) -> Name | None:
-    script = _script(given)
+    script = script_of(given)
     given, family = (_letters(text, script) for text in (given, family))
     return Name(script, given, family) if script and given else None
 
@@ -238,10 +239,11 @@ def _given_agree(one: str, other: str) -> bool:
     if are_nicknames(a, b):
         return True
     a, b = "".join(first), "".join(second)
-    return a == b or (min(len(a), len(b)) >= MIN_LETTERS_FOR_DISTANCE and _one_edit_apart(a, b))
+    return a == b or (min(len(a), len(b)) >= MIN_LETTERS_FOR_DISTANCE and one_edit_apart(a, b))
 
 
-def _one_edit_apart(one: str, other: str) -> bool:
+def one_edit_apart(one: str, other: str) -> bool:
+    """Whether one character was added, lost or changed, or two neighbours swapped; also true of equal texts."""
     if abs(len(one) - len(other)) > 1:
         return False
     short, long = sorted((one, other), key=len)

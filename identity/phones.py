@@ -84,16 +84,34 @@ def is_mobile_number(raw: pa.Array, regions: pa.Array) -> pa.Array:
 
 
 @cache
-def calling_codes() -> tuple[str, ...]:
+def calling_codes() -> frozenset[str]:
     """Every country calling code; none is the beginning of another."""
     import phonenumbers
 
-    return tuple(sorted(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+    return frozenset(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+@cache
+def code_of_region(region: str | None) -> str:
+    """The calling code of a country, '' where there is none."""
+    import phonenumbers
+
+    code = phonenumbers.country_code_for_region((region or "").strip().upper())
+    return str(code) if code else ""
+
+
+@cache
+def dials_zero(code: str) -> bool:
+    """Whether a 0 is dialled before the numbers of a calling code within the country, and belongs to none of them."""
+    import phonenumbers
+
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(int(code)))
+    return metadata is not None and metadata.national_prefix == "0"
 
 
 def national_part(e164: pa.Array) -> pa.Array:
     """The digits after the country calling code."""
-    return pc.replace_substring_regex(e164, pattern=r"^\+(?:" + "|".join(calling_codes()) + ")", replacement="")
+    return pc.replace_substring_regex(e164, pattern=r"^\+(?:" + "|".join(sorted(calling_codes())) + ")", replacement="")
 
 
 @cache

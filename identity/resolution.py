@@ -21,13 +21,26 @@ import pyarrow.compute as pc
 
 from identity import anchors, tree
 from identity.careful import join_anonymous, link_cells
+from identity.cluster import components
 from identity.limits import Limits, hard_values
 from identity.overrides import decide, pairs_of
 from identity.people import Cells, judge
 from identity.probable import DOUBTFUL, PROBABLE_RULE, SURE, merge_pairs, pairs_in_order
 from identity.reviews import review_table
 from identity.rules import Rule, parse_blocked, parse_overrides, parse_rules
-from identity.values import HUB, NO_TIME, PLAIN, SHARED, STATUS_NAMES, Values, encode, micros
+from identity.values import (
+    HUB,
+    NO_TIME,
+    PLAIN,
+    SHARED,
+    STATUS_NAMES,
+    TableError,
+    Values,
+    encode,
+    micros,
+    record_codes,
+    with_hubs,
+)
 
 SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
 MUST_LINK_RULE = "must_link"  # the match rule of a link that a person asked for
@@ -36,10 +49,6 @@ _RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_
 # What stands for a value in links without one.
 _BY_OVERRIDE, _BY_LIKENESS = -1, -2
 _ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
-
-
-class TableError(ValueError):
-    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,10 @@ class Resolution:
       would have linked), `score` (the best of the probable pairs between the two groups, else null).
     - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
       `reason` (null when accepted).
-    - `unlinked`, one row per record and value that it shares with a record of another group: `record_key`, `type`,
-      `value`, `status`, `reason` as in `values`. What two people have in common without being one.
+    - `carriers`, one row per record and value of it: `record_key`, `type`, `value` as in `values`, `links` (whether the
+      value may link, so whether what happens to one of its carriers may matter to the others).
+    - `components`, one row per record: `record_key`, `component`, the smallest key among the records that linking
+      values, overrides and probable pairs join it to, one person or not. No group reaches beyond one.
     """
 
     members: pa.Table
@@ -72,7 +83,8 @@ class Resolution:
     links: pa.Table
     reviews: pa.Table
     overrides: pa.Table
-    unlinked: pa.Table
+    carriers: pa.Table
+    components: pa.Table
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,7 @@ def resolve(
     pairs: pa.Table | None = None,
     sure: float = SURE,
     doubtful: float = DOUBTFUL,
+    known: pa.Table | None = None,
 ) -> Resolution:
     """Group records into people.
 
@@ -116,6 +129,8 @@ def resolve(
     `pairs`: probable pairs `left_record`, `right_record`, `probability`, as `score_pairs` gives them, and optionally
     `is_supported`, as `supported_pairs` adds it. Those of at least `sure` link after all exact values and before the
     anonymous ones; those of at least `doubtful`, and sure ones that are not supported, are raised for review.
+
+    `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; see `incremental`.
 
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
     a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables,
@@ -139,7 +154,7 @@ def resolve(
     )
 
     probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
-    record_of = _record_codes(assertions, key)
+    record_of = record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
     dropped: list[np.ndarray] = []
     decided = decide(decisions, key, lambda *value: _find(values, value, dropped))
@@ -148,6 +163,7 @@ def resolve(
         kept[np.concatenate(dropped)] = False
         assertions, record_of = assertions.filter(pa.array(kept)), record_of[kept]
         values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
+    values = with_hubs(values, known)
     has_last = "last_at" in assertions.column_names
     last_at = micros(assertions["last_at"]) if has_last else np.full(len(record_of), NO_TIME)
     rule_list = [rule_of[kind] for kind in values.types]
@@ -252,10 +268,28 @@ def resolve(
         key,
         lambda v: (values.types[values.type_code[v]], values.text[v].as_py(), value_hash[int(hash_at[v])].as_py()),
     )
-    carrier, common = _common_to_groups(values, group)
-    common_values = value_table.select(["type", "value", "status", "reason"]).take(common)
-    unlinked = common_values.add_column(0, "record_key", key.take(carrier))
-    return Resolution(members, value_table, link_table, reviews, decided.report, unlinked)
+    value_of = np.repeat(np.arange(len(values.carriers)), values.carriers)
+    carrier_table = pa.table(
+        {
+            "record_key": key.take(pa.array(values.record)),
+            "type": type_names.take(pa.array(values.type_code[value_of])),
+            "value": values.text.take(pa.array(value_of)),
+            "links": linking[value_of],
+        }
+    )
+    joined = np.flatnonzero((linking & (values.carriers > 1))[value_of])
+    named = pairs_of([*decided.must, *decided.cannot, *decided.contradictions])
+    whole = components(
+        n + len(linking),
+        np.concatenate([values.record[joined], named[0], probable.left]),
+        np.concatenate([value_of[joined] + n, named[1], probable.right]),
+    )[:n]
+    first = np.full(int(whole.max(initial=-1)) + 1, n, dtype=np.int64)
+    np.minimum.at(first, whole, key_rank)
+    by_rank = np.empty(n, dtype=np.int64)
+    by_rank[key_rank] = np.arange(n)
+    component_table = pa.table({"record_key": key, "component": key.take(pa.array(by_rank[first[whole]]))})
+    return Resolution(members, value_table, link_table, reviews, decided.report, carrier_table, component_table)
 
 
 def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
@@ -286,18 +320,6 @@ def _limits(values: Values, rules: Sequence[Rule], n: int, cannot: list[tuple[in
         at = np.repeat(values.start[held] - _before(carriers), carriers) + np.arange(len(value))
         hard.append(hard_values(rule.max_values_per_person, values.record[at], value, n))
     return Limits(tuple(hard), *pairs_of(cannot))
-
-
-def _common_to_groups(values: Values, group: np.ndarray) -> tuple[pa.Array, pa.Array]:
-    """The carriers, as records, of values that records of several groups carry, and the value of each."""
-    value = np.repeat(np.arange(len(values.carriers)), values.carriers)
-    of_group = group[values.record]
-    differs = np.zeros(len(value), dtype=bool)
-    differs[1:] = (value[1:] == value[:-1]) & (of_group[1:] != of_group[:-1])
-    common = np.zeros(len(values.carriers), dtype=bool)
-    common[value[differs]] = True
-    at = np.flatnonzero(common[value])
-    return pa.array(values.record[at]), pa.array(value[at])
 
 
 def _stars(cells: Cells, order: np.ndarray, accepted: np.ndarray) -> _Links:
@@ -361,18 +383,6 @@ def one_row_per_record(records: pa.Table) -> pa.Table:
     is_first = np.ones(len(keys), dtype=bool)
     is_first[1:] = pc.not_equal(keys[1:], keys[:-1]).to_numpy(zero_copy_only=False)
     return ordered.filter(pa.array(is_first)).combine_chunks()
-
-
-def _record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
-    column = assertions["record_key"].combine_chunks()
-    codes = pc.index_in(column.cast(pa.string()), value_set=key)
-    if codes.null_count:
-        unknown = pc.unique(column.filter(pc.is_null(codes)))
-        raise TableError(
-            f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
-            f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
-        )
-    return codes.to_numpy().astype(np.int64)
 
 
 def _rank(key: pa.Array) -> np.ndarray:

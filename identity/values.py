@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,10 @@ NO_TIME = np.iinfo(np.int64).max  # a missing time comes after every time
 PLAIN, BLOCKED, HUB, UNUSABLE, SHARED = range(5)
 STATUS_NAMES = ("plain", "blocked", "hub", "unusable", "shared")
 _SHOWN_CHARACTERS = 80  # of a value that could not be normalised
+
+
+class TableError(ValueError):
+    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,22 @@ def encode(
     return Values(types, type_code, text, carriers, status, reason, start, record, first_at, row, value, record_of[row])
 
 
+def with_hubs(values: Values, known: pa.Table | None) -> Values:
+    """The values with some of them known to be hubs (`type`, `value`, `reason`), whatever carriers are here."""
+    if known is None or known.num_rows == 0:
+        return values
+    status = values.status.copy()
+    reason = values.reason
+    for code, kind in enumerate(values.types):
+        of_kind = known.filter(pc.equal(known["type"], kind))
+        mine = pa.array(values.type_code == code)
+        index = pc.index_in(values.text, value_set=of_kind["value"].combine_chunks())
+        is_known = pc.and_(mine, pc.is_valid(index))
+        status[is_known.to_numpy(zero_copy_only=False)] = HUB
+        reason = pc.if_else(is_known, of_kind["reason"].combine_chunks().take(index), reason)
+    return replace(values, status=status, reason=reason)
+
+
 @dataclass(frozen=True)
 class _OneType:
     """A type's values and, for its assertions (`row`), the value of each."""
@@ -146,7 +166,8 @@ def _one_type(
     way = distinct % len(way_kinds)
     value, why = _normalised(texts, way, way_kinds)
     if kind in HASHED_TYPES.values():
-        value = plain_values(kind, value, texts)
+        regions = pa.array([region for _, region in way_kinds], pa.string()).take(pa.array(way))
+        value = plain_values(kind, value, texts, regions)
     # A null value is dropped: a field left empty is no identifier.
     is_null = pc.is_null(texts).to_numpy(zero_copy_only=False)
     usable = pc.is_valid(value)
@@ -206,6 +227,19 @@ def _carriers(
     resorted = several[np.lexsort((key_rank[record[several]], time[several], value[several]))]
     record[several], time[several] = record[resorted], time[resorted]
     return start, record, time
+
+
+def record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
+    """Each assertion's place among the record keys; `TableError` when it names none of them."""
+    column = assertions["record_key"].combine_chunks()
+    codes = pc.index_in(column.cast(pa.string()), value_set=key)
+    if codes.null_count:
+        unknown = pc.unique(column.filter(pc.is_null(codes)))
+        raise TableError(
+            f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
+            f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
+        )
+    return codes.to_numpy().astype(np.int64)
 
 
 def micros(column: pa.ChunkedArray) -> np.ndarray:

@@ -155,11 +155,14 @@ def house(tmp_path: Path) -> House:
     with duckdb.connect(str(found.warehouse)) as warehouse:
         records = [Record("pos/member/1"), Record("pos/member/2"), Record("pos/member/3")]
         rows = [Assertion(f"pos/member/{i}", "phone", PHONE, i) for i in (1, 2)]
-        warehouse.execute("create schema intermediate")
+        warehouse.execute("create schema intermediate; create schema seeds")
+        warehouse.execute(
+            "create table seeds.identity_rules as select 'phone' as type, '1' as priority, 'n' as anonymous"
+        )
         resolution = run(records, rows, [Decision(1, "cannot-link", "pos/member/1", "pos/member/3")])
         tables = [
             (table := getattr(resolution, name)).append_column("part", pa.array([part] * table.num_rows, pa.string()))
-            for part, name in {**parts, "unlinked": "unlinked"}.items()
+            for part, name in {**parts, "carrier": "carriers"}.items()
         ]
         warehouse.register("clusters", pa.concat_tables(tables, promote_options="permissive"))
         warehouse.execute("create table intermediate.int_identity__clusters as select * from clusters")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import identity
 from identity.blocked import blocked_reason
-from identity.hashed import HASH_OF_NOTHING, HASH_PREFIX
+from identity.hashed import HASH_OF_NOTHING, HASH_PREFIX, plain_values
 from identity.rules import BlockedValue
 from tests.unit.test_identity_resolution import Record, partition, run
 
@@ -67,12 +67,31 @@ def test_what_follows_a_plus_tells_mailboxes_apart_where_the_provider_does() -> 
     assert not linked(("email", "a.nn@shop.cn"), ("email", digest("ann@shop.cn")))
 
 
-def test_a_number_without_its_country_that_two_countries_have_tells_nothing() -> None:
-    rows = [("a", "phone", "+8613912345670", 1), ("b", "phone", "+4913912345670", 1)]
+def test_a_number_without_its_country_is_one_of_the_carriers_country() -> None:
+    plain = [("a", "phone", "+8613912345670", 1), ("b", "phone", "+4913912345670", 1)]
     hashed = [("c", "phone", digest("13912345670"), 2), ("d", "phone", digest("+4913912345670"), 2)]
-    keys = [Record(key) for key in "abcd"]
-    assert partition(run(keys, rows + hashed)) == {frozenset("a"), frozenset("bd"), frozenset("c")}
-    assert partition(run(keys, rows[:1] + hashed)) == {frozenset("ac"), frozenset("b"), frozenset("d")}
+    # The records of these tests are Chinese.
+    assert partition(run([Record(key) for key in "abcd"], plain + hashed)) == {frozenset("ac"), frozenset("bd")}
+    german = [*plain[1:], *hashed, ("e", "phone_sha256", digest("13912345670"), 2)]
+    assert partition(run([Record(key) for key in "bcde"], german)) == {frozenset("bd"), frozenset("ce")}
+
+
+@pytest.mark.parametrize(
+    ("plain", "spelling", "region", "same"),
+    [
+        ("+447911123456", "07911123456", "GB", True),
+        ("+447911123456", "07911123456", "CN", False),
+        ("+12125557788", "2125557788", "CA", True),
+        ("+12125557788", "02125557788", "US", False),  # no zero is dialled there
+        ("+390612345678", "0612345678", "IT", True),  # a zero that belongs to the number
+        ("+390612345678", "612345678", "IT", False),
+        ("+447911123456", "7911123456", None, False),
+    ],
+)
+def test_how_a_country_leaves_its_code_out(plain: str, spelling: str, region: str | None, same: bool) -> None:
+    value = pa.array([plain, HASH_PREFIX + digest(spelling)])
+    found = plain_values("phone", value, value, pa.array([None, region], pa.string()))
+    assert (found[1].as_py() == plain) is same
 
 
 def test_a_hash_that_nobody_can_read_links_its_equals_until_the_plain_value_comes() -> None:
