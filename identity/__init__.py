@@ -11,23 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from identity.anchors import published_ids
+    from identity.attributes import comparable_values
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
     from identity.nights import Tonight, delta, whole
-    from identity.normalise import normalise_values
+    from identity.normalise import NORMALISER_VERSION, normalise_values
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
     from identity.support import supported_pairs
 
 __all__ = [
+    "NORMALISER_VERSION",
     "Model",
     "Resolution",
     "RuleError",
     "Tonight",
     "check_rules",
     "cluster_table",
+    "comparable_values",
     "delta",
     "evaluate_clusters",
     "explain_records",
@@ -43,12 +46,14 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "NORMALISER_VERSION": "normalise",
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
     "Tonight": "nights",
     "check_rules": "rules",
     "cluster_table": "cluster",
+    "comparable_values": "attributes",
     "delta": "nights",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",

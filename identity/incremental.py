@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.normalise import HASH_PREFIX, HASHED_TYPES, hashed_forms, normalise_values
+from identity.hashed import HASH_PREFIX, HASHED_TYPES, hashed_forms
+from identity.normalise import normalise_values
 from identity.rules import parse_blocked, parse_rules
 from identity.values import HUB, PLAIN, encode, record_codes
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.features import birth_digits, map_distinct, plain, street_words
+from identity.hashed import HASH_PREFIX
 from identity.names import parse_name
-from identity.normalise import HASH_PREFIX, normalise_values
+from identity.normalise import normalise_values
 from identity.values import NO_TIME, micros
 
 SINGLE = ("given_name", "family_name", "birth_date", "street", "postcode", "city", "gender")

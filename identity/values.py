@@ -1,6 +1,6 @@
 """Assertions as integer codes: which records carry which value, and what each value may do.
 
-Here: normalising the distinct values of every type, matching hashed values to plain ones, the carriers of each value in
+Here: normalising the distinct values of every type, the carriers of each value in
 the order of time, and a value's status as far as it takes no look at people (blocked, hub by records, unusable, else
 plain). Not here: contradictions and people behind a value (`people`), linking (`resolution`).
 
@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.blocked import blocked_reason
-from identity.normalise import HASH_PREFIX, HASHED_TYPES, hashed_forms, normalise_values
+from identity.hashed import HASHED_TYPES, plain_values
+from identity.normalise import normalise_values
 from identity.rules import BlockedValue, Rule, RuleError
 
 NO_TIME = np.iinfo(np.int64).max  # a missing time comes after every time
@@ -165,7 +166,8 @@ def _one_type(
     way = distinct % len(way_kinds)
     value, why = _normalised(texts, way, way_kinds)
     if kind in HASHED_TYPES.values():
-        value = _match_hashes(kind, value, texts)
+        regions = pa.array([region for _, region in way_kinds], pa.string()).take(pa.array(way))
+        value = plain_values(kind, value, texts, regions)
     # A null value is dropped: a field left empty is no identifier.
     is_null = pc.is_null(texts).to_numpy(zero_copy_only=False)
     usable = pc.is_valid(value)
@@ -204,23 +206,6 @@ def _normalised(texts: pa.Array, way: np.ndarray, way_kinds: list[tuple[str, str
         value = pc.replace_with_mask(value, pa.array(here), found.value.cast(pa.string()))
         reason = pc.replace_with_mask(reason, pa.array(here), found.reason.cast(pa.string()))
     return value, reason
-
-
-def _match_hashes(kind: str, value: pa.Array, texts: pa.Array) -> pa.Array:
-    """Hashed values whose plain value is also there become that value."""
-    is_hash = pc.fill_null(pc.starts_with(value, HASH_PREFIX), False)
-    if not pc.any(is_hash).as_py():
-        return value
-    wanted = set(value.filter(is_hash).to_pylist())
-    plain_of: dict[str, str] = {}
-    plain = pc.and_(pc.is_valid(value), pc.invert(is_hash))
-    for text, typed in zip(value.filter(plain).to_pylist(), texts.filter(plain).to_pylist(), strict=True):
-        for digest in hashed_forms(kind, text, typed) & wanted:
-            plain_of[digest] = min(text, plain_of.get(digest, text))
-    if not plain_of:
-        return value
-    index = pc.index_in(value, value_set=pa.array(list(plain_of), pa.string()))
-    return pc.coalesce(pa.array(list(plain_of.values()), pa.string()).take(index), value)
 
 
 def _carriers(

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, project, release, summary
+from dagster_project import bookkeeping, identity_graph, project, release, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -41,6 +41,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
                 rows = release.build(night, warehouse)
                 Decisions(house.lake).write_identity(warehouse, night.run_id, night.number)
+                identity_graph.write(house, warehouse)
             release.seal(night, rows, summary.front_page(night, rows))
             release.make_current(house, night.run_id)
             night.published = True
