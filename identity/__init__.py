@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
     from identity.normalise import normalise_values
+    from identity.published import with_record_keys
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
     from identity.support import supported_pairs
 
 __all__ = [
+    "NORMALISER_VERSION",
     "Model",
     "Resolution",
     "RuleError",
@@ -36,7 +38,12 @@ __all__ = [
     "resolve",
     "score_pairs",
     "supported_pairs",
+    "with_record_keys",
 ]
+
+# Raised by hand with every change of what a normaliser makes of a value or which names agree: such a change may move
+# ids, which a night does only when a person accepts it.
+NORMALISER_VERSION = "1"
 
 _MODULE_OF = {
     "Model": "model",
@@ -54,6 +61,7 @@ _MODULE_OF = {
     "resolve": "resolution",
     "score_pairs": "model",
     "supported_pairs": "support",
+    "with_record_keys": "published",
 }
 
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from identity import anchors, tree
 from identity.careful import join_anonymous, link_cells
+from identity.carriers import carriers_of
 from identity.limits import Limits, hard_values
 from identity.overrides import decide, pairs_of
 from identity.people import Cells, judge
@@ -63,6 +64,8 @@ class Resolution:
       would have linked), `score` (the best of the probable pairs between the two groups, else null).
     - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
       `reason` (null when accepted).
+    - `carriers`, one row per record and value of every hub, every shared value and every value in `reviews`:
+      `record_key`, `type`, `value_hash`, `status`.
     """
 
     members: pa.Table
@@ -70,6 +73,7 @@ class Resolution:
     links: pa.Table
     reviews: pa.Table
     overrides: pa.Table
+    carriers: pa.Table
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,10 @@ def resolve(
         key,
         lambda v: (values.types[values.type_code[v]], values.text[v].as_py(), value_hash[int(hash_at[v])].as_py()),
     )
-    return Resolution(members, value_table, link_table, reviews, decided.report)
+    refused = np.array([refusal.value for refusal in linked.refusals if refusal.value is not None], dtype=np.int64)
+    shown = np.union1d(np.flatnonzero(np.isin(judged.status, (SHARED, HUB)) & (values.carriers > 1)), refused)
+    carriers = carriers_of(shown, values, judged.status, key, _hex)
+    return Resolution(members, value_table, link_table, reviews, decided.report, carriers)
 
 
 def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
