@@ -1,7 +1,7 @@
 """What a night does to the ids of the last publication: its numbers, in words, and what the gate on them compares with.
 
 Here: reading `ops.identity_changes` for the run's summary and for a refusal. Not here: the bounds, which stand in
-`expectations/suites/identity.yml`; the counting, which is the model's.
+`expectations/suites/ops.yml`; the counting, which is the model's.
 """
 
 from __future__ import annotations

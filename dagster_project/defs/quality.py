@@ -14,7 +14,7 @@ from expectations import Result, suites
 from ingestion import Ledger
 
 SUITE = "marts"
-IDENTITY_SUITE = "identity"
+IDENTITY_SUITE = "ops"
 # A mart has to have rows when one of the staged tables behind it has.
 _FED_BY = {
     "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
