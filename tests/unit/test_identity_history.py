@@ -207,3 +207,16 @@ def changes(tables):
     for row in tables["identity_changes"]:
         total.update(dict(zip(names, row[1:-1], strict=True)))
     return total
+
+
+def test_a_home_that_kept_ids_and_no_events_still_resolves(company):
+    company.run({"r1": 0, "r2": 1})
+    company.run({"r1": 0, "r2": 0})
+    for table in ("identity_events", "rules"):
+        for file in company.decisions.files(table):
+            file.unlink()
+    tables = company.run({"r1": 0, "r2": 0, "r3": 0})
+    ((retired, became, reason, night, _, retired_at),) = tables["customer_id_history"]
+    assert (retired, became, reason, night) == ("c_r2", "c_r1", "merged", None)
+    assert retired_at is not None
+    assert changes(tables)["moved_by_new_version"] == 0

@@ -7,6 +7,12 @@ with published_customers as (
 
 ),
 
+published_records as (
+
+    select * from {{ ref('int_identity__published_records') }}
+
+),
+
 identity_events as (
 
     select * from {{ ref('identity_events') }}
@@ -35,12 +41,15 @@ final as (
             when published_customers.current_customer_id is null then 'erased'
             -- A record of theirs has come back since, under an id of its own.
             when endings.event = 'erased' then 'anchor_removed'
-            else endings.event
+            -- Publications of older versions kept ids and no events.
+            when endings.event is null and published_customers.is_anonymous then 'identified'
+            else coalesce(endings.event, 'merged')
         end as reason,
         endings.night as retired_night,
         published_customers.is_anonymous,
-        endings.occurred_at as retired_at
+        coalesce(endings.occurred_at, anchors.last_linked_at) as retired_at
     from published_customers
+    left join published_records as anchors on published_customers.anchor_record_key = anchors.record_key
     left join endings on published_customers.customer_id = endings.customer_id
     where not published_customers.is_active
 

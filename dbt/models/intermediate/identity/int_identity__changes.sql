@@ -37,7 +37,7 @@ run_parameters as (
 
 ),
 
--- Where each record of the last publication is tonight; nowhere when it is gone.
+-- Records of the last publication that are with another customer tonight; with none when they are gone.
 moves as (
 
     select
@@ -46,7 +46,9 @@ moves as (
         members.customer_id as id_now
     from published_records
     left join members on published_records.record_key = members.record_key
-    where published_records.customer_id is not null
+    where
+        published_records.customer_id is not null
+        and published_records.customer_id is distinct from members.customer_id
 
 ),
 
@@ -54,25 +56,36 @@ ids_now as (
 
     select
         customer_id,
-        max(anchor_record_key) as anchor_record_key,
-        bool_and(is_anonymous) as is_anonymous
+        anchor_record_key,
+        is_anonymous
     from members
-    group by customer_id
+    where record_key = anchor_record_key
+
+),
+
+begun_ids as (
+
+    select
+        case when published_customers.customer_id is null then 'born' else 'revived' end as event,
+        ids_now.customer_id,
+        ids_now.anchor_record_key,
+        ids_now.is_anonymous
+    from ids_now
+    left join published_customers on ids_now.customer_id = published_customers.customer_id
+    where published_customers.customer_id is null or not published_customers.was_active
 
 ),
 
 begun as (
 
     select
-        case when published_customers.customer_id is null then 'born' else 'revived' end as event,
-        ids_now.customer_id,
+        begun_ids.event,
+        begun_ids.customer_id,
         moves.id_before as other_customer_id,
-        ids_now.is_anonymous,
+        begun_ids.is_anonymous,
         false as moves_known
-    from ids_now
-    left join published_customers on ids_now.customer_id = published_customers.customer_id
-    left join moves on ids_now.anchor_record_key = moves.record_key
-    where published_customers.customer_id is null or not published_customers.was_active
+    from begun_ids
+    left join moves on begun_ids.anchor_record_key = moves.record_key
 
 ),
 
@@ -187,13 +200,14 @@ hub_sides as (
     select
         carriers.type,
         carriers.value_hash,
-        moves.id_before,
-        moves.id_now
+        published_records.customer_id as id_before,
+        members.customer_id as id_now
     from clusters as carriers
-    inner join moves on carriers.record_key = moves.record_key
-    where carriers.part = 'carrier' and carriers.status = 'hub' and moves.id_now is not null
-    group by carriers.type, carriers.value_hash, moves.id_before, moves.id_now
-    qualify count(*) over (partition by carriers.type, carriers.value_hash, moves.id_before) > 1
+    inner join published_records on carriers.record_key = published_records.record_key
+    inner join members on carriers.record_key = members.record_key
+    where carriers.part = 'carrier' and carriers.status = 'hub' and published_records.customer_id is not null
+    group by carriers.type, carriers.value_hash, published_records.customer_id, members.customer_id
+    qualify count(*) over (partition by carriers.type, carriers.value_hash, published_records.customer_id) > 1
 
 ),
 

@@ -43,6 +43,37 @@ ids as (
 
 ),
 
+active_before as (
+
+    select distinct customer_id
+    from published_records
+    where customer_id is not null
+
+),
+
+-- The anchor of a group is its row of its own.
+active_now as (
+
+    select customer_id
+    from members
+    where record_key = anchor_record_key
+
+),
+
+flagged as (
+
+    select
+        ids.customer_id,
+        ids.anchor_record_key,
+        ids.is_anonymous,
+        active_before.customer_id is not null as was_active,
+        active_now.customer_id is not null as is_active
+    from ids
+    left join active_before on ids.customer_id = active_before.customer_id
+    left join active_now on ids.customer_id = active_now.customer_id
+
+),
+
 last_bindings as (
 
     select
@@ -53,20 +84,19 @@ last_bindings as (
 
 ),
 
--- An id hangs on its own anchor; once that is gone, on the record it was bound to since.
+-- A retired id hangs on its own anchor; once that is gone, on the record it was bound to since.
 bound as (
 
     select
-        ids.customer_id,
-        ids.anchor_record_key,
-        ids.is_anonymous,
+        flagged.customer_id,
         case
-            when anchors.record_key is not null then ids.anchor_record_key
-            else coalesce(last_bindings.record_key, ids.anchor_record_key)
+            when anchors.record_key is not null then flagged.anchor_record_key
+            else coalesce(last_bindings.record_key, flagged.anchor_record_key)
         end as record_key
-    from ids
-    left join members as anchors on ids.anchor_record_key = anchors.record_key
-    left join last_bindings on ids.customer_id = last_bindings.customer_id
+    from flagged
+    left join members as anchors on flagged.anchor_record_key = anchors.record_key
+    left join last_bindings on flagged.customer_id = last_bindings.customer_id
+    where not flagged.is_active
 
 ),
 
@@ -112,8 +142,6 @@ rebound as (
 
     select
         bound.customer_id,
-        bound.anchor_record_key,
-        bound.is_anonymous,
         heirs.record_key is not null as is_rebound,
         coalesce(heirs.record_key, bound.record_key) as record_key
     from bound
@@ -122,35 +150,32 @@ rebound as (
 
 ),
 
-active_before as (
+resolved as (
 
-    select distinct customer_id
-    from published_records
-    where customer_id is not null
-
-),
-
-active_now as (
-
-    select distinct customer_id from members
+    select
+        rebound.customer_id,
+        rebound.record_key,
+        members.customer_id as current_customer_id,
+        rebound.is_rebound
+    from rebound
+    left join members on rebound.record_key = members.record_key
 
 ),
 
 final as (
 
     select
-        rebound.customer_id,
-        rebound.anchor_record_key,
-        rebound.record_key as bound_record_key,
-        current_members.customer_id as current_customer_id,
-        rebound.is_anonymous,
-        active_before.customer_id is not null as was_active,
-        active_now.customer_id is not null as is_active,
-        rebound.is_rebound
-    from rebound
-    left join members as current_members on rebound.record_key = current_members.record_key
-    left join active_before on rebound.customer_id = active_before.customer_id
-    left join active_now on rebound.customer_id = active_now.customer_id
+        flagged.customer_id,
+        flagged.anchor_record_key,
+        coalesce(resolved.record_key, flagged.anchor_record_key) as bound_record_key,
+        case when flagged.is_active then flagged.customer_id else resolved.current_customer_id end
+            as current_customer_id,
+        flagged.is_anonymous,
+        flagged.was_active,
+        flagged.is_active,
+        coalesce(resolved.is_rebound, false) as is_rebound
+    from flagged
+    left join resolved on flagged.customer_id = resolved.customer_id
 
 )
 

@@ -16,7 +16,8 @@ final as (
             when max(night) = max(night) filter (where customer_id is not null) then arg_max(customer_id, night)
         end as customer_id,
         arg_max(customer_id, night) as last_customer_id,
-        min(night) as birth_night
+        min(night) as birth_night,
+        arg_max(linked_at, night) as last_linked_at
     from decisions
     group by record_key
 
