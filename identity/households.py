@@ -73,7 +73,7 @@ def count_patterns(levels: np.ndarray) -> Counted:
     return Counted(levels[first], counts.astype(np.float64))
 
 
-def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float, profiles: int) -> Mixture:
+def learn(candidates: Counted, strangers: Counted, pairs: float, profiles: int) -> Mixture:
     """Fit the mixture.
 
     `candidates`: pairs of different groups that share a block. `strangers`: a sample of those that share none, counted
@@ -81,11 +81,6 @@ def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float
     other fields than contacts is what one person's records are alike in. `pairs`: of different groups, altogether.
     """
     before = [np.array(_BEFORE[name]) for name in FIELDS]
-    contacts = [name in ("phone", "email") for name in FIELDS]
-    known = [
-        np.zeros(len(b[0])) if c else _capped(_tally(inside, inside.counts, at, len(b[0])))
-        for at, (b, c) in enumerate(zip(before, contacts, strict=True))
-    ]
     mixture = Mixture(
         np.array([0.5 * profiles / pairs, 0.5 * profiles / pairs]),
         before,
@@ -101,7 +96,6 @@ def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float
             rows = []
             for c in range(3):
                 hits = _tally(candidates, weights[:, c], at, len(start[c]))
-                hits = hits + (known[at] if c == _PERSON else 0.0)
                 hits = hits + (_tally(strangers, strangers.counts, at, len(start[c])) if c == _STRANGERS else 0.0)
                 rows.append((hits + _WORTH[c] * start[c]) / (hits.sum() + _WORTH[c]))
             level.append(np.maximum(np.array(rows), _LEAST))

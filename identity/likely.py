@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from identity import alike, households, neighbours
 from identity.cluster import components
+from identity.contested import LARGEST, Evidence, hold_together
 from identity.households import Counted, Mixture, could_match, count_patterns, probability
 from identity.model import PAIR_SCHEMA, ModelError
 from identity.profiles import Profiles, likely_features, profiles_of
@@ -33,6 +34,7 @@ FORMAT = 1
 LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
 _SAMPLE = 200_000
+_MOST_INSIDE = 20  # pairs of a profile within its group that learning looks at
 _SHARED_BY = 3  # groups from which on a value's frequency is stored
 _MOST_ALIKE = 200  # records of one profile above which their pairs are dropped like a hub's
 _RARE = ("given_name", "family_name", "birth_date", "street", "postcode", "phone", "email")
@@ -103,15 +105,16 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
     left, right = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
     if len(np.unique(home.group)) < LEAST_GROUPS or len(left) < LEAST_PAIRS:
         return None
-    candidates = count_patterns(alike.levels(home.profiles, left, right))
-    pairs = float(n * (n - 1) // 2 - home.pairs_inside())
+    inside = home.inside()
+    pairs = float(n * (n - 1) // 2)
     drawn = _random_pairs(n, seed)
     apart = (home.only_group[drawn[0]] != home.only_group[drawn[1]]) | (home.only_group[drawn[0]] < 0)
     unseen = apart & ~np.isin(drawn[0] * n + drawn[1], left * n + right)
     sample = count_patterns(alike.levels(home.profiles, drawn[0][unseen], drawn[1][unseen]))
-    times = max(pairs - len(left), 0.0) / max(int(unseen.sum()), 1)
-    inside = count_patterns(alike.levels(home.profiles, *home.sample_inside(seed)))
-    mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), inside, pairs, n)
+    times = max(pairs - len(left) - len(inside[0]), 0.0) / max(int(unseen.sum()), 1)
+    left, right = np.concatenate([left, inside[0]]), np.concatenate([right, inside[1]])
+    candidates = count_patterns(alike.levels(home.profiles, left, right))
+    mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), pairs, n)
     frequencies, rare, usual = {}, {}, {}
     for name in _RARE:
         frequencies[name], rare[name] = home.frequencies(name)
@@ -180,8 +183,6 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 
 def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
-    from identity.contested import Evidence, hold_together
-
     home = _Home(features, groups)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
@@ -189,19 +190,25 @@ def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: p
     ]
     group = home.group
     strong = pairs["probability"].to_numpy() >= model.sure
-    union = components(int(group.max(initial=-1)) + 1, group[ends[0][strong]], group[ends[1][strong]]).astype(np.int64)
+    n_groups, n = int(group.max(initial=-1)) + 1, len(home.profiles)
+    union = components(n_groups, group[ends[0][strong]], group[ends[1][strong]]).astype(np.int64)
+    size = np.bincount(union, minlength=1)
     node_group, node_profile = home.nodes()
-    left, right = _pairs_across(union[node_group], node_group)
-    evidence = Evidence(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, bool))
-    if len(left):
-        a, b = node_profile[left], node_profile[right]
-        n = len(home.profiles)
-        distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
-        levels = alike.levels(home.profiles, distinct // n, distinct % n)
-        score = _probability(home.profiles, model, distinct // n, distinct % n, levels)
-        told = could_match(levels, model.mixture)
-        evidence = Evidence(node_group[left], node_group[right], score[of_pair], told[of_pair])
-    label = hold_together(len(union), union, evidence, model.sure)
+    kept = (size > 1) & (size <= LARGEST)
+    inside = np.flatnonzero(kept[union[node_group]])
+    left, right = _pairs_across(union[node_group[inside]], node_group[inside])
+    left, right = inside[left], inside[right]
+    a, b = node_profile[left], node_profile[right]
+    distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
+    a, b = distinct // max(n, 1), distinct % max(n, 1)
+    levels = alike.levels(home.profiles, a, b)
+    rarity = _rarity(home.profiles, model, a, b, levels)
+    evidence = Evidence(node_group[left], node_group[right], levels[of_pair], rarity[of_pair])
+
+    def judge(levels: np.ndarray, rarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.round(probability(levels, model.mixture, _summed(rarity)), 9), could_match(levels, model.mixture)
+
+    label = hold_together(n_groups, union, evidence, judge, model.sure)
     return pairs.append_column("is_supported", pa.array(label[group[ends[0]]] == label[group[ends[1]]]))
 
 
@@ -238,11 +245,20 @@ class _Home:
         counts = np.bincount(self.only_group[self.only_group >= 0])
         return int((counts * (counts - 1) // 2).sum())
 
-    def sample_inside(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Neighbours in the order of their content within a group: one pair a profile, so that none weighs more."""
+    def inside(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of profiles within one group; of a group with very many, neighbours in the order of their content."""
         group, profile = self.nodes()
-        same = np.flatnonzero(group[1:] == group[:-1])
-        return profile[same], profile[same + 1]
+        group, profile = group[self.only_group[profile] >= 0], profile[self.only_group[profile] >= 0]
+        sizes = np.bincount(group) if len(group) else np.empty(0, dtype=np.int64)
+        begins = np.cumsum(sizes) - sizes
+        left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for size in np.unique(sizes[sizes > 1]).tolist():
+            rows = profile[begins[sizes == size][:, None] + np.arange(size)]
+            a, b = np.triu_indices(size, 1)
+            near = b - a <= _MOST_INSIDE
+            left.append(rows[:, a[near]].ravel())
+            right.append(rows[:, b[near]].ravel())
+        return np.concatenate(left), np.concatenate(right)
 
     def records_of(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All pairs of records in different groups that show the pairs of profiles; and which pair they show."""
@@ -280,13 +296,20 @@ class _Home:
 
 
 def _scores(profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return _probability(profiles, model, left, right, alike.levels(profiles, left, right))
+    levels = alike.levels(profiles, left, right)
+    rarity = _rarity(profiles, model, left, right, levels)
+    return np.round(probability(levels, model.mixture, _summed(rarity)), 9)
 
 
-def _probability(
+def _summed(rarity: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(np.isfinite(rarity), rarity, 0.0).sum(axis=1))
+
+
+def _rarity(
     profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray, levels: np.ndarray
 ) -> np.ndarray:
-    rarity = np.zeros(len(left))
+    """By pair and field, what an equal value adds to the log likelihood among strangers; 0 where none is equal."""
+    rarity = np.zeros(levels.shape)
     for name in _RARE:
         at = households.FIELDS.index(name)
         equal = np.flatnonzero(levels[:, at] == len(alike.LEVELS[name]) - 1)
@@ -301,8 +324,8 @@ def _probability(
             found = np.where(same, np.where(one >= 0, share[one], np.inf)[:, :, None], np.inf).min(axis=(1, 2))
         else:
             found = share[profiles.single[name][left[equal]]]
-        rarity[equal] += np.log(found / model.usual[name])
-    return np.round(probability(levels, model.mixture, rarity), 9)
+        rarity[equal, at] = np.log(found / model.usual[name])
+    return rarity
 
 
 def _pairs_across(union: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
