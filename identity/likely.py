@@ -25,7 +25,7 @@ from identity.cluster import components
 from identity.contested import LARGEST, Evidence, hold_together
 from identity.households import Counted, Mixture, could_match, count_patterns, probability
 from identity.model import PAIR_SCHEMA, ModelError
-from identity.profiles import Profiles, likely_features, profiles_of
+from identity.profiles import SEVERAL, Profiles, likely_features, profiles_of
 
 __all__ = ["LikelyModel", "fit_likely", "likely_features", "likely_pairs"]
 
@@ -35,9 +35,11 @@ LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
 _SAMPLE = 200_000
 _MOST_INSIDE = 20  # pairs of a profile within its group that learning looks at
+_LEAST = 1e-7
 _SHARED_BY = 3  # groups from which on a value's frequency is stored
 _MOST_ALIKE = 200  # records of one profile above which their pairs are dropped like a hub's
-_RARE = ("given_name", "family_name", "birth_date", "street", "postcode", "phone", "email")
+_BY_CHANCE = ("given_name", "family_name", "postcode")  # in what strangers are equal by chance
+_MOST_NAMES = 6  # names at one contact or street above which it says little: more than a household's, slips included
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class LikelyModel:
     - `levels`: by field, the names of its levels; they have to be those of this version.
     - `share`: of the classes person and household among all pairs of different groups.
     - `level`: by field, a row of levels for each class; `family`: see `households.Mixture`.
-    - `frequencies`: by field, values that several groups state and their share; `rare`: the share of any other;
-      `usual`: the chance that two strangers are equal.
+    - `frequencies`: by field, values that several groups state and their share; `rare`: the share of any other.
+    - `common`: phones and mailboxes that so many names are given with that they say nothing.
     - `sure`, `doubtful`: thresholds for `resolve`; `block_limit`: profiles of a block above which it is dropped.
     """
 
@@ -58,7 +60,7 @@ class LikelyModel:
     family: list[list[float]]
     frequencies: dict[str, dict[str, float]]
     rare: dict[str, float]
-    usual: dict[str, float]
+    common: dict[str, list[str]]
     sure: float
     doubtful: float
     block_limit: int
@@ -99,6 +101,8 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
     them are together, not on their order, their keys or the groups' names.
     """
     home = _Home(features, groups)
+    common = {name: home.common(name) for name in SEVERAL}
+    home.profiles = home.profiles.without(common)
     n = len(home.profiles)
     blocks = neighbours.blocks_of(home.profiles)
     limit = neighbours.limit_for(blocks, n)
@@ -115,12 +119,12 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
     left, right = np.concatenate([left, inside[0]]), np.concatenate([right, inside[1]])
     candidates = count_patterns(alike.levels(home.profiles, left, right))
     mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), pairs, n)
-    frequencies, rare, usual = {}, {}, {}
-    for name in _RARE:
+    frequencies, rare = {}, {}
+    for name in _BY_CHANCE:
         frequencies[name], rare[name] = home.frequencies(name)
-        # Strangers are equal in names by chance. In all else hardly ever: only what many share tells less than usual.
-        by_chance = float(mixture.level[households.FIELDS.index(name)][2, -1])
-        usual[name] = _six(by_chance) if name in ("given_name", "family_name") else rare[name]
+    frequencies["street"] = home.crowded("street")
+    # Strangers hardly ever are equal in a street, but where many live.
+    rare["street"] = _six(float(mixture.level[households.FIELDS.index("street")][2, -1]))
     return LikelyModel(
         {name: list(levels) for name, levels in alike.LEVELS.items()},
         [_six(v) for v in mixture.share.tolist()],
@@ -128,7 +132,7 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
         _rounded(mixture.family),
         frequencies,
         rare,
-        usual,
+        common,
         SURE,
         DOUBTFUL,
         limit,
@@ -151,6 +155,7 @@ def likely_pairs(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touched: pa.Array | None = None) -> pa.Table:
     """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
     home = _Home(features, groups)
+    home.profiles = home.profiles.without(model.common)
     n = len(home.profiles)
     wanted = None
     wanted_record = np.ones(features.num_rows, dtype=bool)
@@ -184,6 +189,7 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
     home = _Home(features, groups)
+    home.profiles = home.profiles.without(model.common)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
         for c in ("left_record", "right_record")
@@ -281,18 +287,36 @@ class _Home:
     def frequencies(self, name: str) -> tuple[dict[str, float], float]:
         """Shares of the groups that state a value, for values of several groups; and of any other."""
         group, profile = self.nodes()
-        codes = self.profiles.several[name] if name in self.profiles.several else self.profiles.single[name][:, None]
-        held = codes[profile]
-        row, column = np.nonzero(held >= 0)
-        width = int(codes.max(initial=0)) + 1
-        once = np.unique(group[row] * width + held[row, column])
+        code = self.profiles.single[name][profile]
+        width = int(code.max(initial=0)) + 1
+        once = np.unique(group[code >= 0] * width + code[code >= 0])
         total = max(len(np.unique(once // width)), 1)
         counts = np.bincount(once % width, minlength=width)
-        texts = self.profiles.texts[name]
         shared = np.flatnonzero(counts >= _SHARED_BY).tolist()
         few = counts[(counts > 0) & (counts < _SHARED_BY)].astype(np.float64)
         rare = float((few * few).sum() / few.sum()) / total if len(few) else 1.0 / total
-        return {texts[code]: _six(counts[code] / total) for code in shared}, _six(rare)
+        return {self.profiles.texts[name][code]: _six(counts[code] / total) for code in shared}, _six(rare)
+
+    def names_at(self, name: str) -> np.ndarray:
+        """By value, how many full names it is stated with."""
+        several, single = self.profiles.several, self.profiles.single
+        codes = several[name] if name in several else single[name][:, None]
+        given, family = single["given_name"], single["family_name"]
+        row, column = np.nonzero((codes >= 0) & (given >= 0)[:, None])
+        full = given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1
+        pairs = np.unique(np.stack([codes[row, column], full]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self.profiles.texts[name]))
+
+    def common(self, name: str) -> list[str]:
+        """Values with more names than a household has."""
+        return [self.profiles.texts[name][code] for code in np.flatnonzero(self.names_at(name) > _MOST_NAMES).tolist()]
+
+    def crowded(self, name: str) -> dict[str, float]:
+        """Shares of the groups at values with more names than a household has."""
+        names = self.names_at(name)
+        total = max(len(np.unique(self.group)), 1)
+        crowded = np.flatnonzero(names > _MOST_NAMES).tolist()
+        return {self.profiles.texts[name][code]: _six((names[code] - _MOST_NAMES) / total) for code in crowded}
 
 
 def _scores(profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -310,21 +334,13 @@ def _rarity(
 ) -> np.ndarray:
     """By pair and field, what an equal value adds to the log likelihood among strangers; 0 where none is equal."""
     rarity = np.zeros(levels.shape)
-    for name in _RARE:
+    for name, known in model.frequencies.items():
         at = households.FIELDS.index(name)
         equal = np.flatnonzero(levels[:, at] == len(alike.LEVELS[name]) - 1)
-        if len(equal) == 0:
-            continue
-        known, rare = model.frequencies[name], model.rare[name]
-        share = np.array([known.get(text, rare) for text in profiles.texts[name]])
-        if name in profiles.several:
-            # Of several equal values the rarest tells the most.
-            one, other = profiles.several[name][left[equal]], profiles.several[name][right[equal]]
-            same = (one[:, :, None] == other[:, None, :]) & (one[:, :, None] >= 0)
-            found = np.where(same, np.where(one >= 0, share[one], np.inf)[:, :, None], np.inf).min(axis=(1, 2))
-        else:
-            found = share[profiles.single[name][left[equal]]]
-        rarity[equal, at] = np.log(found / model.usual[name])
+        usual = model.level[name][2][-1]
+        if len(equal):
+            share = np.array([known.get(text, model.rare[name]) for text in profiles.texts[name]])
+            rarity[equal, at] = np.log(np.maximum(share, _LEAST)[profiles.single[name][left[equal]]] / usual)
     return rarity
 
 
