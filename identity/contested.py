@@ -1,8 +1,8 @@
 """Which groups of a home hold together when their records are alike, and which are contested.
 
 Here: what two groups say of each other altogether, groups that grow by it, and the rule that nobody is given to one of
-two who plainly are two. Not here: the worth of levels (`households`), which pairs (`likely`), what is legal and the final
-groups (`probable`, `resolution`).
+two who plainly are two. Not here: the worth of levels (`households`), which pairs (`likely`), what is legal and the
+final groups (`probable`, `resolution`).
 
 A name misspelt on one receipt contradicts, but the mailbox given on another is the same. So groups are compared as
 wholes: in each field by the most alike of their profiles. A receipt without a name on a telephone that two people use
@@ -20,7 +20,7 @@ import numpy as np
 LARGEST = 300  # groups that hang together; more stay apart
 _AS_WELL = 10.0  # odds at most so many times smaller still count as "as well"
 
-# Levels and rarities, one row a pair of groups, to (probability of one person, whether enough is told).
+# Levels and rarities, one row a pair of groups, to the probability of one person and whether something speaks against it.
 Judge = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -79,22 +79,19 @@ class _Component:
         self.judge = judge
         for one, other in ((left, right), (right, left)):
             self.levels[one, other], self.rarity[one, other] = levels, rarity
-        self.fits = np.full((k, k), -1.0)
-        found = self._judged(levels, rarity)
-        self.fits[left, right] = self.fits[right, left] = found
-
-    def _judged(self, levels: np.ndarray, rarity: np.ndarray) -> np.ndarray:
-        score, told = self.judge(levels, rarity)
-        return np.where(told, score, -1.0)
+        self.fits, self.against = np.zeros((k, k)), np.zeros((k, k), dtype=bool)
+        fits, against = judge(levels, rarity)
+        for one, other in ((left, right), (right, left)):
+            self.fits[one, other], self.against[one, other] = fits, against
 
     def grow(self, sure: float) -> np.ndarray:
         """The group of each, named by its smallest; the best union that nobody contests is made first."""
         label = np.arange(len(self.fits))
         while True:
             open_ = self._uncontested(sure)
-            best = np.where(open_, self.fits, -1.0).max(initial=-1.0)
-            if best < sure:
+            if not open_.any():
                 return label
+            best = self.fits[open_].max()
             one, other = np.nonzero(np.triu(open_ & (self.fits == best), 1))
             self._merge(int(one[0]), int(other[0]))
             label[label == other[0]] = one[0]
@@ -106,19 +103,19 @@ class _Component:
             np.concatenate([self.levels[first], self.levels[second]]),
             np.concatenate([self.rarity[first], self.rarity[second]]),
         )
-        levels[first], levels[second] = -1, -1
-        found = self._judged(levels, rarity)
-        found[[first, second]] = -1.0
-        for table, row in ((self.levels, levels), (self.rarity, rarity), (self.fits, found)):
+        fits, against = self.judge(levels, rarity)
+        gone = [first, second]
+        levels[gone], rarity[gone], fits[gone], against[gone] = -1, 0.0, 0.0, False
+        for table, row in ((self.levels, levels), (self.rarity, rarity), (self.fits, fits), (self.against, against)):
             table[first], table[:, first] = row, row
-        self.levels[second], self.levels[:, second] = -1, -1
-        self.fits[second], self.fits[:, second] = -1.0, -1.0
+        for table, nothing in ((self.levels, -1), (self.rarity, 0.0), (self.fits, 0.0), (self.against, False)):
+            table[second], table[:, second] = nothing, nothing
 
     def _uncontested(self, sure: float) -> np.ndarray:
         """Pairs of groups that may merge: far more likely than what tears one of them between two who are unlike."""
         fits = self.fits
         odds = np.where(fits >= sure, fits / np.maximum(1 - fits, 1e-9), 0.0)
-        unlike = (fits >= 0) & (fits < sure)
+        unlike = (fits < sure) & self.against
         torn = np.zeros(len(fits))
         for at in np.flatnonzero((odds > 0).sum(axis=1) > 1).tolist():
             near = np.flatnonzero(odds[at])

@@ -24,6 +24,7 @@ CLASSES = ("person", "household", "strangers")
 _PERSON, _HOUSEHOLD, _STRANGERS = range(3)
 _ROUNDS = 200
 _LEAST = 1e-7
+_HARDLY = 0.2  # times as often as others
 _GIVEN, _FAMILY = FIELDS.index("given_name"), FIELDS.index("family_name")
 # What is expected beforehand, and how many pairs that expectation is worth.
 _BEFORE: dict[str, tuple[list[float], ...]] = {
@@ -117,10 +118,13 @@ def probability(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float
     return _posterior(levels, mixture, rarity)[:, _PERSON]
 
 
-def could_match(levels: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """Whether what both state would have been enough for a match, had it been equal."""
-    tops = np.array([len(LEVELS[name]) - 1 for name in FIELDS], dtype=np.int8)
-    return probability(np.where(levels >= 0, tops, -1).astype(np.int8), mixture) >= 0.5
+def speaks_against(levels: np.ndarray, mixture: Mixture) -> np.ndarray:
+    """Whether a field is unlike as one person's records hardly ever are."""
+    found = np.zeros(len(levels), dtype=bool)
+    for at, table in enumerate(mixture.level):
+        unlike = table[_PERSON] < _HARDLY * table[[_HOUSEHOLD, _STRANGERS]].max(axis=0)
+        found |= (levels[:, at] >= 0) & unlike[levels[:, at]]
+    return found
 
 
 def _posterior(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float = 0.0) -> np.ndarray:

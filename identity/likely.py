@@ -23,13 +23,13 @@ import pyarrow.compute as pc
 from identity import alike, households, neighbours
 from identity.cluster import components
 from identity.contested import LARGEST, Evidence, hold_together
-from identity.households import Counted, Mixture, could_match, count_patterns, probability
+from identity.households import Counted, Mixture, speaks_against, count_patterns, probability
 from identity.model import PAIR_SCHEMA, ModelError
 from identity.profiles import SEVERAL, Profiles, likely_features, profiles_of
 
 __all__ = ["LikelyModel", "fit_likely", "likely_features", "likely_pairs"]
 
-SURE, DOUBTFUL = 0.6, 0.2
+SURE, DOUBTFUL = 0.7, 0.2
 FORMAT = 1
 LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
@@ -212,7 +212,7 @@ def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: p
     evidence = Evidence(node_group[left], node_group[right], levels[of_pair], rarity[of_pair])
 
     def judge(levels: np.ndarray, rarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.round(probability(levels, model.mixture, _summed(rarity)), 9), could_match(levels, model.mixture)
+        return np.round(probability(levels, model.mixture, _summed(rarity)), 9), speaks_against(levels, model.mixture)
 
     label = hold_together(n_groups, union, evidence, judge, model.sure)
     return pairs.append_column("is_supported", pa.array(label[group[ends[0]]] == label[group[ends[1]]]))
