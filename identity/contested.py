@@ -20,7 +20,7 @@ import numpy as np
 LARGEST = 300  # groups that hang together; more stay apart
 _AS_WELL = 10.0  # odds at most so many times smaller still count as "as well"
 
-# Levels and rarities, one row a pair of groups, to the probability of one person and whether something speaks against it.
+# Levels and rarities, a row a pair of groups, to the probability of one person and whether something speaks against it.
 Judge = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from identity import alike, households, neighbours
 from identity.cluster import components
 from identity.contested import LARGEST, Evidence, hold_together
-from identity.households import Counted, Mixture, speaks_against, count_patterns, probability
+from identity.households import Counted, Mixture, count_patterns, probability, speaks_against
 from identity.model import PAIR_SCHEMA, ModelError
 from identity.profiles import SEVERAL, Profiles, likely_features, profiles_of
 
@@ -33,7 +33,7 @@ SURE, DOUBTFUL = 0.7, 0.2
 FORMAT = 1
 LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
-_SAMPLE = 200_000
+_SAMPLE = 100_000
 _MOST_INSIDE = 20  # pairs of a profile within its group that learning looks at
 _LEAST = 1e-7
 _SHARED_BY = 3  # groups from which on a value's frequency is stored
