@@ -42,6 +42,8 @@ def hold_together(n: int, union: np.ndarray, evidence: Evidence, sure: float) ->
     order = np.argsort(union[low], kind="stable")
     low, high, total, count = low[order], high[order], total[order], count[order]
     of_edge = union[low]
+    if len(of_edge) == 0:
+        return label
     begins: list[int] = np.flatnonzero(np.diff(of_edge, prepend=-1)).tolist()
     for begin, end in zip(begins, [*begins[1:], len(of_edge)], strict=True):
         span = slice(begin, end)

@@ -4,24 +4,34 @@ Here: the table, the whole of it and what of it a night replaces. Not here: the 
 behind what changed (`incremental`, which also says why the rest cannot have changed), where the table is kept.
 
 The table has one row per result; `part` says which: `member`, `value`, `carrier`, `link`, `review` and `override` as in
-`Resolution`. A member's row also has its `component`, and its `content`: one number over everything that the record and
-its assertions say, by which a changed record is known. So the table says itself what it was made from, and it does not
-matter whether the night that made it went on to be published.
+`Resolution`, `pair` (a probable pair: `score`, and `links` if it is supported) and `model` (the artefact that scored
+the pairs: its JSON as `value`, its version as `value_hash`). A member's row also has its `component`, the `exact_group`
+that it was in before probable pairs, and its `content`: one number over everything that the record and its assertions
+say, by which a changed record is known. So the table says itself what it was made from, and it does not matter whether
+the night that made it went on to be published.
+
+Probable pairs are scored anew over all records, for their blocks are counted over all; what follows from them is worked
+out only where a pair came, went or changed.
 
 What is large stays with the caller, who answers questions in SQL (DuckDB's) about it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.incremental import carried_values, hashes_among, hashes_of
-from identity.resolution import resolve
+from identity.resolution import Likely, resolve
 from identity.rules import DROP_VALUE, parse_rules
+
+if TYPE_CHECKING:
+    from identity.likely import LikelyModel
 
 # SQL, and small tables by the names that it gives them.
 Query = Callable[..., pa.Table]
@@ -38,6 +48,7 @@ COLUMNS = pa.schema(
         "is_anonymous": pa.bool_(),
         "component": pa.string(),
         "content": pa.uint64(),
+        "exact_group": pa.string(),
         "type": pa.string(),
         "value": pa.string(),
         "carriers": pa.int64(),
@@ -55,6 +66,7 @@ COLUMNS = pa.schema(
         "action": pa.string(),
     }
 )
+_PAIR_COLUMNS = ("left_record", "right_record", "score", "links")
 GONE = "gone"  # the part of a delta that names what goes
 
 
@@ -63,7 +75,8 @@ class Tonight:
     """What a night resolves; columns as for `resolve`.
 
     `query` knows the tables `records`, `assertions`, `decisions` (`record_key`, `night` of every publication that gave
-    a record an id; the first is its birth) and, for a delta, `last`: the kept table.
+    a record an id; the first is its birth) and, for a delta, `last`: the kept table. `model`: the JSON of the artefact
+    for probable pairs; where there is none, one is learned if it `may_learn`, else there are no probable pairs.
     """
 
     query: Query
@@ -72,31 +85,68 @@ class Tonight:
     overrides: pa.Table
     night: int
     home_key: bytes
+    model: str | None = None
+    may_learn: bool = False
 
 
 def whole(tonight: Tonight) -> pa.Table:
     """The table anew, from nothing but tonight's records."""
     contents = _contents(tonight.query)
-    return _below(_resolved(tonight, contents.select(["record_key"]), contents, None))
+    scored = _Scored(tonight)
+    parts = _resolved(tonight, contents.select(["record_key"]), contents, None, scored, scored.of_all)
+    return _below({**parts, **scored.parts()})
 
 
 def delta(tonight: Tonight) -> pa.Table:
     """The rows that take the place of others in the table `last`, and rows of part `gone` that say of which.
 
     Go: the rows of a record that is named (`record_key`), the values and reviews of a value that is named (`type`,
-    `value`), and all overrides. `last` has to come from the same rules, blocked values, overrides and code.
+    `value`), and all overrides; everything, where a row names neither. `last` has to come from the same rules, blocked
+    values, overrides and code.
     """
     query = tonight.query
+    if _is_of_another_model(tonight):
+        everything = pa.table({"record_key": pa.nulls(1, pa.string())})
+        return pa.concat_tables([_below({GONE: everything}), whole(tonight)])
     contents = _contents(query)
     changed, gone = _changed(query, contents, tonight.overrides)
     touched = _touched(tonight, changed, gone)
     followed = touched.filter(pc.invert(touched["stays_hub"]))
     reached = _reached(query, changed, gone, followed)
-    keys = query("from reached anti join gone using (record_key)", reached=reached, gone=gone)
+    scored = _Scored(tonight)
+    if tonight.model is not None:
+        # The exact groups of tonight say which pairs there are, and those which more records are reached.
+        _, keys, hubs = _at_hand(query, gone, touched, followed, reached)
+        _resolved(tonight, keys, contents, hubs, scored, scored.of_some)
+        changed = query(
+            "with before as (select left_record, right_record, score, links from last where part = 'pair'),"
+            " moved as ((from scored except from before) union (from before except from scored)),"
+            " ends as (select left_record as record_key from moved union select right_record from moved)"
+            " select record_key from ends semi join contents using (record_key) union from changed",
+            scored=scored.pairs,
+            contents=contents,
+            changed=changed,
+        )
+        reached = _reached(query, changed, gone, followed)
+    before, keys, hubs = _at_hand(query, gone, touched, followed, reached)
+    parts = _resolved(tonight, keys, contents, hubs, scored, scored.of_these)
+    parts["value"], replaced = _counted(query, parts["value"], before, reached)
+    parts |= scored.parts()
+    if "pair" in parts:
+        members = parts["member"]
+        parts["pair"] = query("from scored semi join members using (record_key)", scored=parts["pair"], members=members)
+    return pa.concat_tables([_below({GONE: reached}), _below({GONE: replaced}), _below(parts)])
+
+
+def _at_hand(
+    query: Query, gone: pa.Table, touched: pa.Table, followed: pa.Table, reached: pa.Table
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """What the records that are reached carried, those of them that are there, and the hubs that stand among values."""
     before = query(
         "select distinct type, value from last semi join reached using (record_key) where part = 'carrier'",
         reached=reached,
     )
+    keys = query("from reached anti join gone using (record_key)", reached=reached, gone=gone)
     hubs = query(
         "with candidates as (from before union select type, value from touched)"
         " select type, value, reason from last semi join candidates using (type, value)"
@@ -105,9 +155,79 @@ def delta(tonight: Tonight) -> pa.Table:
         touched=touched,
         followed=followed,
     )
-    parts = _resolved(tonight, keys, contents, hubs)
-    parts["value"], replaced = _counted(query, parts["value"], before, reached)
-    return pa.concat_tables([_below({GONE: reached}), _below({GONE: replaced}), _below(parts)])
+    return before, keys, hubs
+
+
+def version_of(model: str) -> str:
+    """The version of a model's JSON: 32 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(model.encode()).hexdigest()[:32]
+
+
+def _is_of_another_model(tonight: Tonight) -> bool:
+    if tonight.model is None and tonight.may_learn:
+        return True
+    made_with = tonight.query("select value_hash from last where part = 'model'")["value_hash"].to_pylist()
+    return made_with != ([] if tonight.model is None else [version_of(tonight.model)])
+
+
+class _Scored:
+    """The probable pairs of a night, found when the exact groups are known."""
+
+    def __init__(self, tonight: Tonight) -> None:
+        self._tonight = tonight
+        self._model: LikelyModel | None = None
+        self.groups: pa.Table | None = None  # `record_key`, `exact_group`
+        self.pairs = pa.table({name: pa.nulls(0, COLUMNS.field(name).type) for name in _PAIR_COLUMNS})
+
+    def of_all(self, groups: pa.Table) -> Likely | None:
+        """All pairs, from the groups of all records; the model is learned where there is none and may be one."""
+        from identity.likely import LikelyModel, fit_likely, likely_features, likely_pairs
+
+        query, given = self._tonight.query, self._tonight.model
+        self.groups = query(
+            'select record_key, min(record_key) over (partition by "group") as exact_group from groups', groups=groups
+        )
+        if given is None and not self._tonight.may_learn:
+            return None
+        features = likely_features(query("from records"), query("from assertions"))
+        named = self.groups.rename_columns(["record_key", "customer_id"])
+        self._model = LikelyModel.from_json(given) if given is not None else fit_likely(features, named)
+        if self._model is None:
+            return None
+        pairs = likely_pairs(features, self._model, named)
+        self.pairs = pairs.rename_columns(list(_PAIR_COLUMNS)).cast(self.pairs.schema)
+        return Likely(pairs, self._model.sure, self._model.doubtful)
+
+    def of_some(self, groups: pa.Table) -> None:
+        """The pairs of all records, from the groups of some and those of the others as they were."""
+        every = self._tonight.query(
+            'select record_key, "group"::varchar as "group" from groups union all'
+            " select record_key, '/' || exact_group from last anti join groups using (record_key)"
+            " semi join records using (record_key) where part = 'member'",
+            groups=groups,
+        )
+        self.of_all(every)
+
+    def of_these(self, groups: pa.Table) -> Likely | None:
+        """The pairs among the records of these groups."""
+        if self._model is None:
+            self.of_all(groups)
+            return None
+        pairs = self._tonight.query(
+            "select left_record, right_record, score as probability, links as is_supported from scored"
+            " semi join groups on left_record = record_key",
+            scored=self.pairs,
+            groups=groups,
+        )
+        return Likely(pairs, self._model.sure, self._model.doubtful)
+
+    def parts(self) -> dict[str, pa.Table]:
+        """The rows of the kept table that speak of pairs and model."""
+        if self._model is None:
+            return {}
+        text = self._tonight.model or self._model.to_json()
+        stored = pa.table({"value": [text], "value_hash": [version_of(text)]})
+        return {"pair": self.pairs.append_column("record_key", self.pairs["left_record"]), "model": stored}
 
 
 def _contents(query: Query) -> pa.Table:
@@ -222,7 +342,14 @@ def _counted(query: Query, values: pa.Table, before: pa.Table, reached: pa.Table
     return counted, replaced
 
 
-def _resolved(tonight: Tonight, keys: pa.Table, contents: pa.Table, hubs: pa.Table | None) -> dict[str, pa.Table]:
+def _resolved(
+    tonight: Tonight,
+    keys: pa.Table,
+    contents: pa.Table,
+    hubs: pa.Table | None,
+    scored: _Scored,
+    likely: Callable[[pa.Table], Likely | None],
+) -> dict[str, pa.Table]:
     """The result for some records, by part."""
     query = tonight.query
     found = resolve(
@@ -239,11 +366,13 @@ def _resolved(tonight: Tonight, keys: pa.Table, contents: pa.Table, hubs: pa.Tab
         home_key=tonight.home_key,
         overrides=tonight.overrides,
         known=hubs,
+        likely=likely,
     )
     return {
         "member": query(
-            "select members.*, component, content from members join components using (record_key)"
-            " join contents using (record_key)",
+            "select members.*, component, content, exact_group from members join components using (record_key)"
+            " join contents using (record_key) join exact_groups using (record_key)",
+            exact_groups=scored.groups,
             members=found.members,
             components=found.components,
             contents=contents,

@@ -12,8 +12,9 @@ so the spanning tree is unique.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -87,6 +88,14 @@ class Resolution:
     components: pa.Table
 
 
+class Likely(NamedTuple):
+    """Probable pairs (`left_record`, `right_record`, `probability`, `is_supported`) and the thresholds for them."""
+
+    pairs: pa.Table
+    sure: float
+    doubtful: float
+
+
 @dataclass(frozen=True)
 class _Links:
     """Accepted links as codes, in their order: two records and the value between them, or what stands for one."""
@@ -115,6 +124,7 @@ def resolve(
     sure: float = SURE,
     doubtful: float = DOUBTFUL,
     known: pa.Table | None = None,
+    likely: Callable[[pa.Table], Likely | None] | None = None,
 ) -> Resolution:
     """Group records into people.
 
@@ -129,6 +139,9 @@ def resolve(
     `pairs`: probable pairs `left_record`, `right_record`, `probability`, as `score_pairs` gives them, and optionally
     `is_supported`, as `supported_pairs` adds it. Those of at least `sure` link after all exact values and before the
     anonymous ones; those of at least `doubtful`, and sure ones that are not supported, are raised for review.
+
+    `likely`: gives the probable pairs and their thresholds once the exact groups are known (`record_key`, `group`), in
+    place of `pairs`, `sure` and `doubtful`.
 
     `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; see `incremental`.
 
@@ -153,7 +166,6 @@ def resolve(
         zero_copy_only=False
     )
 
-    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
     record_of = record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
     dropped: list[np.ndarray] = []
@@ -182,10 +194,13 @@ def resolve(
 
     must = pairs_of(decided.must)
     linked = link_cells(n, cells, order, must, limits, careful)
-    likely = merge_pairs(probable, linked.group, limits, careful)
+    if likely is not None and (found := likely(pa.table({"record_key": key, "group": linked.group}))) is not None:
+        pairs, sure, doubtful = found
+    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
+    merged = merge_pairs(probable, linked.group, limits, careful)
     anonymous_linking = linking & of_anonymous_type
-    group = join_anonymous(values, np.flatnonzero(anonymous_linking), likely.group, is_anonymous, limits)
-    by_likeness = np.flatnonzero(likely.accepted)
+    group = join_anonymous(values, np.flatnonzero(anonymous_linking), merged.group, is_anonymous, limits)
+    by_likeness = np.flatnonzero(merged.accepted)
     links = _append(
         _Links(*must, np.full(len(must[0]), _BY_OVERRIDE), np.ones(len(must[0]))),
         _stars(cells, order, linked.accepted),
@@ -260,7 +275,7 @@ def resolve(
         }
     )
     reviews = review_table(
-        [*linked.refusals, *likely.refusals],
+        [*linked.refusals, *merged.refusals],
         np.flatnonzero((judged.status == SHARED) & (values.carriers > 1) & ~of_anonymous_type),
         decided.contradictions,
         anchor[group],

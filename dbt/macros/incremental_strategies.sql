@@ -5,7 +5,8 @@
       meta={'loads': [...], 'parent': 'stg_shopify__orders', 'parent_key': 'order_id'}
   and its SQL selects the rows of the parents for which is_changed() holds.
 
-  replace_gone: the new rows of part 'gone' name records, or values, whose rows they replace; overrides are all replaced.
+  replace_gone: the new rows of part 'gone' name records, or values, whose rows they replace, or nothing: then all rows
+      go. Overrides and the model are replaced always.
 
   rewrite: the model's SQL yields the whole table, from its own rows (`this`) and the new ones; for small tables.
 #}
@@ -25,7 +26,10 @@
     {% set target_relation = arg_dict['target_relation'] %}
     {% set temp_relation = arg_dict['temp_relation'] %}
     {% set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') %}
-    delete from {{ target_relation }} where part = 'override';
+    delete from {{ target_relation }}
+    where part in ('override', 'model') or exists (
+        select 1 from {{ temp_relation }} where part = 'gone' and record_key is null and type is null
+    );
     delete from {{ target_relation }}
     where record_key in (
         select record_key from {{ temp_relation }} where part = 'gone' and record_key is not null

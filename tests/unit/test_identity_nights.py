@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from identity.likely import fit_likely, likely_features
 from identity.nights import COLUMNS, Tonight, delta, whole
-from tests.unit.resolution_by_definition import KEY, NAMES, Assertion, Decision, Record, companies, tables
+from tests.unit.resolution_by_definition import (
+    KEY,
+    NAMES,
+    START,
+    TIME,
+    Assertion,
+    Decision,
+    Record,
+    Tables,
+    companies,
+    tables,
+)
 
 BLOCKED = ("phone", "+8613912345673", "n", "the shop's own")
 STRATEGIES = Path(__file__).parents[2] / "dbt" / "macros" / "incremental_strategies.sql"
@@ -50,7 +65,11 @@ class Home:
 
     def tonight(self, records: list[Record], assertions: list[Assertion], decisions: list[Decision]) -> Tonight:
         given = tables(records, assertions, decisions, RULES)
-        large = {"records": given.records, "assertions": given.assertions, "decisions": self.decisions}
+        return self.of(given.records, given.assertions, given)
+
+    def of(self, records: pa.Table, assertions: pa.Table, rules: Tables | None = None) -> Tonight:
+        given = rules or tables([], [], (), RULES)
+        large = {"records": records, "assertions": assertions, "decisions": self.decisions}
         if self.last is not None:
             large["last"] = self.last
 
@@ -70,7 +89,7 @@ class Home:
 
     def publish(self) -> None:
         assert self.last is not None
-        keys = self.last.filter(pa.compute.equal(self.last["part"], "member"))["record_key"]
+        keys = self.last.filter(pc.equal(self.last["part"], "member"))["record_key"]
         born = pa.table({"record_key": keys, "night": pa.array([self.number] * len(keys), pa.int64())})
         self.decisions = pa.concat_tables([self.decisions, born])
         self.number += 1
@@ -111,7 +130,7 @@ def histories(draw: st.DrawFn) -> tuple[list[tuple[list[Record], list[Assertion]
     return nights, decisions, draw(st.lists(st.booleans(), min_size=len(nights), max_size=len(nights)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories())
 def test_a_night_after_others_equals_everything_at_once(history: Any) -> None:
     nights, decisions, published = history
@@ -122,3 +141,100 @@ def test_a_night_after_others_equals_everything_at_once(history: Any) -> None:
         assert_equal(home.last, whole(night))
         if is_published:
             home.publish()
+
+
+GIVEN = ["anna", "bert", "carla", "dietrich", "elena", "frank", "greta", "hanno", "ines", "jonas"]
+FAMILY = ["adler", "brandt", "conrad", "dietz", "ebert", "fuchs", "graf", "hahn", "irmer", "jung"]
+
+
+def person(number: int, spelling: int) -> dict[str, str | None]:
+    """What a person's record states; spellings differ in what is missing or mistyped."""
+    given, family = GIVEN[number % 10], FAMILY[(number // 10 + 3 * number) % 10]
+    return {
+        "full_name": f"{given} {family}" if spelling != 1 else f"{given} {family[:-1]}",
+        "street": f"{number} {FAMILY[number % 7]} road" if spelling != 2 else None,
+        "city": "Berlin",
+        "birth_date": f"19{50 + number % 50}-0{1 + number % 9}-1{number % 10}" if spelling != 3 else None,
+    }
+
+
+def stated(rows: list[tuple[str, int, int, str | None]]) -> tuple[pa.Table, pa.Table]:
+    """Records and assertions of rows of key, person, spelling and telephone."""
+    text = pa.string()
+    said = [person(number, spelling) for _, number, spelling, _ in rows]
+    n = len(rows)
+    keys = pa.array([row[0] for row in rows], text)
+    records = pa.table(
+        {
+            "record_key": keys,
+            "source_system": pa.array(["pos"] * n, text),
+            "record_type": pa.array(["name_only"] * n, text),
+            "source_record_id": keys,
+            "is_anonymous": pa.array([False] * n, pa.bool_()),
+            "created_at": pa.array([START] * n, TIME),
+            "default_region": pa.array(["DE"] * n, text),
+            **{name: pa.array([row[name] for row in said], text) for name in person(0, 0)},
+        }
+    )
+    phones = [(row[0], row[3]) for row in rows if row[3]]
+    assertions = pa.table(
+        {
+            "record_key": pa.array([key for key, _ in phones], text),
+            "type": pa.array(["phone"] * len(phones), text),
+            "value": pa.array([phone for _, phone in phones], text),
+            "first_at": pa.array([START] * len(phones), TIME),
+            "last_at": pa.array([START] * len(phones), TIME),
+        }
+    )
+    return records, assertions
+
+
+@pytest.fixture(scope="module")
+def model() -> str:
+    rows = [(f"m{number}-{spelling}", number, spelling, None) for number in range(90) for spelling in (0, number % 4)]
+    records, assertions = stated(list({row[0]: row for row in rows}.values()))
+    features = likely_features(records, assertions)
+    groups = pa.table({"record_key": features["record_key"], "customer_id": features["record_key"]})
+    learned = fit_likely(features, groups)
+    assert learned is not None
+    return learned.to_json()
+
+
+ROW = st.tuples(
+    st.integers(0, 24).map(lambda n: f"r{n:02d}"),
+    st.integers(0, 9),
+    st.integers(0, 3),
+    st.sampled_from([None, None, None, "+4930111111", "+4930222222"]),
+)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.lists(ROW, min_size=4, max_size=25), st.lists(st.lists(ROW, max_size=3), min_size=1, max_size=3))
+def test_probable_pairs_follow_what_a_night_brings(
+    model: str, first: list[tuple[str, int, int, str | None]], later: list[list[tuple[str, int, int, str | None]]]
+) -> None:
+    home = Home()
+    known = {row[0]: row for row in first}
+    for news in [[], *later]:
+        known |= {row[0]: row for row in news}
+        night = replace(home.of(*stated(list(known.values()))), model=model)
+        home.run(night)
+        assert_equal(home.last, whole(night))
+
+
+def test_the_pairs_of_a_person_link_and_another_model_starts_anew(model: str) -> None:
+    home = Home()
+    rows = [(f"r{number}-{spelling}", number, spelling, None) for number in range(40) for spelling in (0, 1)]
+    night = replace(home.of(*stated(rows)), model=model)
+    home.run(night)
+    assert home.last is not None
+    rules = home.last.filter(pc.equal(home.last["part"], "member"))["match_rule"].to_pylist()
+    assert rules.count("probable") > 10
+    fewer = home.of(*stated(rows))
+    home.run(fewer)
+    assert_equal(home.last, whole(fewer))
+    assert "probable" not in home.last["match_rule"].to_pylist()
+    learning = replace(home.of(*stated(rows)), may_learn=True)
+    home.run(learning)
+    parts = home.last["part"].to_pylist()
+    assert parts.count("model") == 1
