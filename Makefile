@@ -26,12 +26,16 @@ lock: ## the lock file anew from pyproject.toml (uv picks the newest versions th
 setup: $(STAMP) ## the environment in .venv/, from the lock file, byte-compiled
 
 .PHONY: run
-run: $(STAMP) ## tonight's job; again: the next night (NIGHTS=n, UNTIL=n, NIGHTS=0 for nothing new)
+run: $(STAMP) ## tonight's job; again: the next night (NIGHTS=n, UNTIL=n, NIGHTS=0, ACCEPT_RESTATEMENT=1)
 	@$(BIN)/python -m dagster_project run
 
 .PHONY: rebuild
 rebuild: $(STAMP) ## the warehouse anew from the lake and the decisions
 	@$(BIN)/python -m dagster_project rebuild
+
+.PHONY: retrain
+retrain: $(STAMP) ## learn a new model of probable links (ACCEPT_RESTATEMENT=1 where ids move)
+	@$(BIN)/python -m dagster_project retrain
 
 .PHONY: verify
 verify: $(STAMP) ## check lake, decisions and publication against their records

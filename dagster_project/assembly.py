@@ -27,12 +27,23 @@ def build_definitions(house: House) -> dg.Definitions:
             ),
             "run_id": dg.Field(str, default_value="", description="Empty: made from the time of the run"),
             "verbose": dg.Field(bool, default_value=False),
+            "accept_restatement": dg.Field(
+                bool, default_value=False, description="Publish although ids move for a new version, or many at once"
+            ),
+            "retrain": dg.Field(bool, default_value=False, description="Learn a new model of probable links"),
         },
     )
     @contextmanager
     def night(context: dg.InitResourceContext) -> Iterator[Night]:
         config = context.resource_config
-        with Night.open(house, config["mode"], config["run_id"] or None, config["verbose"]) as tonight:
+        with Night.open(
+            house,
+            config["mode"],
+            config["run_id"] or None,
+            config["verbose"],
+            config["accept_restatement"],
+            config["retrain"],
+        ) as tonight:
             _close_dead_runs(context)
             yield tonight
 

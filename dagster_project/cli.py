@@ -1,4 +1,4 @@
-"""The commands: run, rebuild, verify, rollback, reject, ui. Exit codes are those of the contract.
+"""The commands: run, retrain, rebuild, verify, rollback, reject, ui. Exit codes are those of the contract.
 
 Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
 start in the same way.
@@ -30,7 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="tonight's job; NIGHTS and UNTIL as in the README")
     run.add_argument("--nights", default=os.environ.get("NIGHTS", ""), help="how many nights; 0: nothing new")
     run.add_argument("--until", default=os.environ.get("UNTIL", ""), help="until this night of the demo company")
-    commands.add_parser("rebuild", help="the warehouse anew from the lake and the decisions")
+    rebuild = commands.add_parser("rebuild", help="the warehouse anew from the lake and the decisions")
+    retrain = commands.add_parser("retrain", help="learn a new model of probable links, with nothing new pulled in")
+    for command in (run, rebuild, retrain):
+        command.add_argument(
+            "--accept-restatement",
+            action="store_true",
+            default=os.environ.get("ACCEPT_RESTATEMENT", "").strip().lower() in ("1", "y", "yes", "true"),
+            help="publish although ids move for new rules, a new model, or many at once",
+        )
     commands.add_parser("rollback", help="make the publication before current again")
     commands.add_parser("verify", help="check lake, decisions and publication against their records")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
@@ -66,10 +74,10 @@ def _run(house: House, options: argparse.Namespace) -> int:
             print(f"Night {done} of the demo company is published already; nothing to do.")
             return 0
     if nights == 0:
-        return _one_run(house, "again", options.verbose)["exit_code"]
+        return _one_run(house, "again", options)["exit_code"]
     outcome = 0
     for _ in range(1 if nights is None else nights):
-        record = _one_run(house, "next", options.verbose)
+        record = _one_run(house, "next", options)
         outcome = max(outcome, record["exit_code"])
         if not record["published"]:
             break
@@ -77,7 +85,11 @@ def _run(house: House, options: argparse.Namespace) -> int:
 
 
 def _rebuild(house: House, options: argparse.Namespace) -> int:
-    return _one_run(house, "rebuild", options.verbose)["exit_code"]
+    return _one_run(house, "rebuild", options)["exit_code"]
+
+
+def _retrain(house: House, options: argparse.Namespace) -> int:
+    return _one_run(house, "again", options, retrain=True)["exit_code"]
 
 
 def _rollback(house: House, options: argparse.Namespace) -> int:
@@ -149,7 +161,15 @@ def _verify(house: House, options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-_COMMANDS = {"run": _run, "rebuild": _rebuild, "rollback": _rollback, "reject": _reject, "verify": _verify, "ui": _ui}
+_COMMANDS = {
+    "run": _run,
+    "retrain": _retrain,
+    "rebuild": _rebuild,
+    "rollback": _rollback,
+    "reject": _reject,
+    "verify": _verify,
+    "ui": _ui,
+}
 
 
 def _number(name: str, text: str) -> int | None:
@@ -194,7 +214,7 @@ def _check_sources(house: House) -> None:
         raise ConfigurationError(str(problem)) from problem
 
 
-def _one_run(house: House, mode: str, verbose: bool) -> dict[str, Any]:
+def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool = False) -> dict[str, Any]:
     """Execute the job in this process and return the run's record."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
@@ -205,13 +225,20 @@ def _one_run(house: House, mode: str, verbose: bool) -> dict[str, Any]:
     from dagster_project.night import new_run_id
 
     run_id = new_run_id()
+    night = {
+        "mode": mode,
+        "run_id": run_id,
+        "verbose": options.verbose,
+        "accept_restatement": options.accept_restatement,
+        "retrain": retrain,
+    }
     with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
         defs.resolve_job_def("nightly").execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={
-                "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
-                "resources": {"night": {"config": {"mode": mode, "run_id": run_id, "verbose": verbose}}},
+                "loggers": {"console": {"config": {"log_level": "DEBUG" if options.verbose else "CRITICAL"}}},
+                "resources": {"night": {"config": night}},
             },
             tags={"omnihouse/run_id": run_id, "omnihouse/mode": mode},
         )

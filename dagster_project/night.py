@@ -11,7 +11,7 @@ import resource
 import secrets
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -61,10 +61,13 @@ class Night:
     as_of: datetime
     is_demo: bool
     verbose: bool = False
+    accept_restatement: bool = False
+    retrain: bool = False
     steps: list[StepRecord] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed_files: list[str] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
+    identity: str = ""
     problems: list[dict[str, str]] = field(default_factory=list)
     tests: dict[str, int] = field(default_factory=dict)
     layers: dict[str, int] = field(default_factory=dict)
@@ -76,7 +79,13 @@ class Night:
     @classmethod
     @contextmanager
     def open(
-        cls, house: House, mode: str = "next", run_id: str | None = None, verbose: bool = False
+        cls,
+        house: House,
+        mode: str = "next",
+        run_id: str | None = None,
+        verbose: bool = False,
+        accept_restatement: bool = False,
+        retrain: bool = False,
     ) -> Iterator[Night]:
         """Take the lock, finish what a crash left half done, and number the night; write the record at the end.
 
@@ -109,6 +118,8 @@ class Night:
                 as_of=as_of,
                 is_demo=is_demo,
                 verbose=verbose,
+                accept_restatement=accept_restatement,
+                retrain=retrain,
             )
             try:
                 yield night
@@ -190,10 +201,15 @@ class Night:
             text = text.replace(secret, "***")
         return text
 
-    def publication(self) -> Publication:
-        """This run as a publication, stamped now."""
+    def publication(self, decisions: Mapping[str, str]) -> Publication:
+        """This run as a publication, stamped now, with the checksums of what it decided."""
         return Publication(
-            self.run_id, self.number, self.demo_night, self.as_of.isoformat(), datetime.now(UTC).isoformat()
+            run_id=self.run_id,
+            night=self.number,
+            demo_night=self.demo_night,
+            as_of=self.as_of.isoformat(),
+            published_at=datetime.now(UTC).isoformat(),
+            decisions=decisions,
         )
 
     def record(self) -> dict[str, Any]:
@@ -217,6 +233,9 @@ class Night:
             "steps": [vars(step) for step in self.steps],
             "tests": self.tests,
             "gates": self.gates,
+            "identity": self.identity,
+            "accept_restatement": self.accept_restatement,
+            "retrain": self.retrain,
             "layers": self.layers,
             "quarantined": self.quarantined,
             "problems": self.problems,

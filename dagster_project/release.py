@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from dagster_project import run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions, Publication
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 # The storage format of DuckDB 1.2, which every BI driver in use today opens.
 STORAGE_VERSION = "v1.2.0"
 PUBLISHED_SCHEMAS = ("marts", "ops")
-_PRIVATE = {"ops.run_parameters", "ops.identity_decisions", "ops.warehouse_state"}
+_PRIVATE = {"ops.warehouse_state", *(f"ops.{table}" for table in run_inputs.DESCRIPTIONS)}
 # What the incremental models compare with; it says nothing to a reader.
 _PRIVATE_COLUMNS = ["_fingerprint"]
+# What the manifest says of the publication, so that a crash after the rename loses nothing of it.
+_NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
 _FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
 
 
@@ -44,7 +47,7 @@ def build(night: Night, warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return rows
 
 
-def seal(night: Night, rows: dict[str, int], index: str) -> Path:
+def seal(night: Night, rows: dict[str, int], index: str, publication: Publication) -> Path:
     """Add front page and manifest, try the file as a reader would, and make everything durable and read-only."""
     folder = night.house.published / "releases" / night.run_id
     (folder / "index.html").write_text(index)
@@ -56,7 +59,7 @@ def seal(night: Night, rows: dict[str, int], index: str) -> Path:
             if found is None or found[0] != expected:
                 raise RuntimeError(f"{table} has {found} rows in the release and {expected} in the warehouse")
     manifest: dict[str, Any] = {
-        **vars(night.publication()),
+        **{name: vars(publication)[name] for name in _NOTED},
         "versions": night.record()["versions"],
         "tables": rows,
         "files": {
@@ -105,9 +108,7 @@ def recover(house: House, decisions: Decisions) -> None:
     card = house.published / "releases" / str(run_id) / "manifest.json"
     if run_id and run_id not in listed and card.exists():
         manifest = json.loads(card.read_text())
-        decisions.add_publication(
-            Publication(**{name: manifest[name] for name in ("run_id", "night", "demo_night", "as_of", "published_at")})
-        )
+        decisions.add_publication(Publication(**{name: manifest.get(name) for name in _NOTED}))
         listed.add(run_id)
     decisions.drop_unpublished()
     releases = house.published / "releases"

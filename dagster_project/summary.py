@@ -28,6 +28,7 @@ def closing(night: Night) -> str:
         f"  gates        {passed} passed, {len(refused)} refused, {warned} warned; "
         f"dbt tests {night.tests.get('pass', 0)} passed, {night.tests.get('fail', 0)} failed, "
         f"{night.tests.get('warn', 0)} warned",
+        *textwrap.wrap(night.identity or "none", 110, initial_indent="  ids          ", subsequent_indent=" " * 15),
         f"  quarantined  {night.quarantined:,} rows" + ("; see ops.quarantine" if night.quarantined else ""),
         *textwrap.wrap(steps, 110, initial_indent="  seconds      ", subsequent_indent=" " * 15),
     ]

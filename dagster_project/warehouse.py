@@ -1,4 +1,4 @@
-"""The private warehouse file: opening it, deciding whether it can be carried on, and the run's own `ops` inputs.
+"""The private warehouse file: opening it, and deciding whether it can be carried on.
 
 The file is disposable. It is made anew from the lake whenever carrying it on could leave a row that a fresh build would
 not have: it cannot be read, the models, rules or reporting settings changed, or a load that it used was withdrawn.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -105,32 +104,3 @@ def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str]
             raise
         return f"it cannot be read ({str(problem).splitlines()[0]})"
     return None
-
-
-def write_run_inputs(
-    warehouse: duckdb.DuckDBPyConnection,
-    *,
-    run_id: str,
-    night: int,
-    as_of: datetime,
-    as_of_date: date,
-    identity_decisions: list[Path],
-) -> None:
-    """Write the tables of `ops` that the models read: tonight's parameters and the ids decided so far."""
-    warehouse.execute(
-        "create or replace table ops.run_parameters as select $1::varchar as run_id, $2::integer as night,"
-        " $3::timestamptz as as_of, $4::date as as_of_date",
-        [run_id, night, as_of, as_of_date],
-    )
-    files = [str(file) for file in identity_decisions]
-    rows = "read_parquet($1)" if files else "(select null where false)"
-    columns = "record_key::varchar as record_key, customer_id::varchar as customer_id, anchor_record_key::varchar"
-    columns += " as anchor_record_key, night::integer as night, linked_at::timestamptz as linked_at"
-    if not files:
-        columns = (
-            "null::varchar as record_key, null::varchar as customer_id, null::varchar as anchor_record_key,"
-            " null::integer as night, null::timestamptz as linked_at"
-        )
-    warehouse.execute(
-        f"create or replace table ops.identity_decisions as select {columns} from {rows}", [files] if files else None
-    )

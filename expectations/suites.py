@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent / "suites"
 _SUITE_KEYS = {"schema", "position", "handful", "every_table", "tables"}
 _TABLE_KEYS = {"position", "columns", "expectations"}
 _ENTRY_KEYS = {"expect", "columns", "kwargs", "when", "tolerate", "severity", "why"}
-_PARAMETER_KEYS = {"parameter", "default", "times", "at_most", "plus_days"}
+_PARAMETER_KEYS = {"parameter", "default", "times", "at_least", "at_most", "plus_days"}
 _SQL_ARGUMENTS = ("condition", "query", "unexpected_rows_query")
 
 
@@ -221,6 +221,8 @@ def _value(value: Any, table: str, parameters: Mapping[str, Any]) -> Any:
         raise MissingParameter(f"the parameter {value['parameter']!r} has no value for {table}")
     if "times" in value:
         found = math.floor(found * value["times"]) if isinstance(found, int) else found * value["times"]
+    if "at_least" in value:
+        found = max(found, value["at_least"])
     if "at_most" in value:
         found = min(found, value["at_most"])
     if "plus_days" in value:

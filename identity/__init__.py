@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from identity.model import Model, fit_model, score_pairs
     from identity.nights import Tonight, delta, whole
     from identity.normalise import NORMALISER_VERSION, normalise_values
+    from identity.published import with_record_keys
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
     from identity.support import supported_pairs
@@ -43,6 +44,7 @@ __all__ = [
     "score_pairs",
     "supported_pairs",
     "whole",
+    "with_record_keys",
 ]
 
 _MODULE_OF = {
@@ -66,6 +68,7 @@ _MODULE_OF = {
     "score_pairs": "model",
     "supported_pairs": "support",
     "whole": "nights",
+    "with_record_keys": "published",
 }
 
 

@@ -19,13 +19,13 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project
+from dagster_project import bookkeeping, checks, project, run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
 from dagster_project.keys import asset_key
 from dagster_project.night import Night, StepFailed, StepRecord
-from dagster_project.warehouse import carry_on, connect, discard, fingerprint, write_run_inputs
+from dagster_project.warehouse import carry_on, connect, discard, fingerprint
 from expectations import Result, suite_names
 from ingestion import Delivery, IngestionError, Ledger, LoadReport, Source
 
@@ -33,8 +33,7 @@ _ATTEMPTS = 3
 _WAIT_SECONDS = (2.0, 6.0)
 _OPS_INPUTS = {
     "loads": "The ledger of loads: what was read, landed and rejected, and whether it was admitted.",
-    "run_parameters": "One row: tonight's run, publication number and logical clock.",
-    "identity_decisions": "Ids decided by published runs: record, customer, anchor, night.",
+    **run_inputs.DESCRIPTIONS,
 }
 
 
@@ -307,18 +306,22 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
         admitted = [line for line in lines if line["admitted"]]
         if night.mode == "rebuild":
             discard(house)
-        reason = carry_on(house, fingerprint(house, project.assemble(house)), {line["load_id"] for line in admitted})
+        seeds = project.assemble(house)
+        reason = carry_on(house, fingerprint(house, seeds), {line["load_id"] for line in admitted})
         if reason:
             step.detail = f"the warehouse is built from the lake: {'asked for' if night.mode == 'rebuild' else reason}"
         rows: dict[dg.AssetKey, int] = {}
         with connect(house) as warehouse:
-            write_run_inputs(
+            run_inputs.write_run_inputs(
                 warehouse,
                 run_id=night.run_id,
                 night=night.number,
                 as_of=night.as_of,
                 as_of_date=night.as_of_date,
-                identity_decisions=Decisions(house.lake).identity_files(),
+                decisions=Decisions(house.lake),
+                seeds=seeds,
+                accept_restatement=night.accept_restatement,
+                retrain=night.retrain,
             )
             rows[asset_key("ops", "loads")] = bookkeeping.write_loads(warehouse, lines)
             rows[asset_key("ops", "run_parameters")] = 1

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, identity_graph, project, release, summary
+from dagster_project import bookkeeping, decided, identity_graph, project, release, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -34,19 +34,22 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
     )
     def omnihouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         night: Night = context.resources.night
+        decisions = Decisions(house.lake)
         with night.step("publish") as step:
             _refuse(night)
             with connect(house) as warehouse:
                 bookkeeping.write_history(warehouse, night)
                 bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
                 rows = release.build(night, warehouse)
-                Decisions(house.lake).write_identity(warehouse, night.run_id, night.number)
+                seeds = project.folder(house) / "seeds"
+                decided.write(warehouse, decisions, night.run_id, night.number, seeds)
                 identity_graph.write(house, warehouse)
-            release.seal(night, rows, summary.front_page(night, rows))
+            publication = night.publication(decisions.checksums(night.run_id))
+            release.seal(night, rows, summary.front_page(night, rows), publication)
             release.make_current(house, night.run_id)
             night.published = True
-            Decisions(house.lake).add_publication(night.publication())
-            release.prune(house, Decisions(house.lake))
+            decisions.add_publication(publication)
+            release.prune(house, decisions)
             step.rows = sum(rows.values())
             step.detail = f"{len(rows)} tables"
         stale = {name: state["reason"] for name, state in night.sources.items() if state["status"] == "stale"}

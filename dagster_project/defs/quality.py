@@ -1,4 +1,4 @@
-"""The gate between marts and publication, as asset checks, and the Data Docs of the night."""
+"""The gates between marts and publication, as asset checks, and the Data Docs of the night."""
 
 import json
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 import expectations
-from dagster_project import checks, release
+from dagster_project import checks, identity_changes, release
 from dagster_project.config import House
 from dagster_project.night import Night
 from dagster_project.warehouse import connect
@@ -14,6 +14,7 @@ from expectations import Result, suites
 from ingestion import Ledger
 
 SUITE = "marts"
+IDENTITY_SUITE = "ops"
 # A mart has to have rows when one of the staged tables behind it has.
 _FED_BY = {
     "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
@@ -31,17 +32,34 @@ _FED_BY = {
 
 
 def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
-    """The checks of the marts' suite; one that blocks holds the publication back."""
-    wanted = checks.specs(SUITE, "marts", suites.load_suite(SUITE).tables, blocking=True)
+    """The checks of the marts and of what happens to ids; one that blocks holds the publication back."""
+    wanted = [
+        spec
+        for suite in map(suites.load_suite, (SUITE, IDENTITY_SUITE))
+        for spec in checks.specs(suite.name, suite.schema, suite.tables, blocking=True)
+    ]
 
     @dg.multi_asset_check(specs=wanted, required_resource_keys={"night"}, name="mart_gates")
     def mart_gates(context: dg.AssetCheckExecutionContext) -> Iterable[dg.AssetCheckResult]:
         night: Night = context.resources.night
         with night.step("gate (marts)") as step:
             found = expectations.check_marts(house.warehouse, _parameters(house, night))
+            refusals = expectations.refused(found)
+            with connect(house, read_only=True) as warehouse:
+                changes = identity_changes.read(warehouse)
+            night.identity = changes.sentence()
+            print(f"    ids: {night.identity}", flush=True)
+            moves = expectations.check_marts(
+                house.warehouse,
+                {"as_of": night.as_of, **changes.bounds(night.accept_restatement)},
+                suite=IDENTITY_SUITE,
+            )
+            if expectations.refused(moves):
+                refusals.append(changes.refusal())
+            found += moves
             record(night, found)
             step.rows, step.detail = None, f"{sum(result.success for result in found)} of {len(found)} passed"
-            if refusals := expectations.refused(found):
+            if refusals:
                 step.status = "failed"
             for paragraph in refusals:
                 night.problem("gate", "marts", paragraph)

@@ -9,13 +9,16 @@ from datetime import UTC, date, datetime
 import ingestion
 from dagster_project import bookkeeping, project
 from dagster_project.config import House
-from dagster_project.warehouse import carry_on, connect, fingerprint, write_run_inputs
+from dagster_project.decisions import Decisions
+from dagster_project.run_inputs import write_run_inputs
+from dagster_project.warehouse import carry_on, connect, fingerprint
 
 
 def prepare(house: House) -> House:
     """Raw views without a file, no load, no decision."""
     house.settle_folders()
-    carry_on(house, fingerprint(house, project.assemble(house)), admitted=())
+    seeds = project.assemble(house)
+    carry_on(house, fingerprint(house, seeds), admitted=())
     with connect(house) as warehouse:
         write_run_inputs(
             warehouse,
@@ -23,7 +26,8 @@ def prepare(house: House) -> House:
             night=1,
             as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
             as_of_date=date(2026, 7, 1),
-            identity_decisions=[],
+            decisions=Decisions(house.lake),
+            seeds=seeds,
         )
         bookkeeping.write_loads(warehouse, [])
         for source in ingestion.sources().values():

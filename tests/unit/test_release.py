@@ -35,7 +35,7 @@ def publish(house, run_id, number):
     with duckdb.connect(str(house.warehouse)) as warehouse:
         warehouse.execute("update marts.customers set net = ?", [number])
         rows = release.build(night, warehouse)
-    release.seal(night, rows, "<html></html>")
+    release.seal(night, rows, "<html></html>", night.publication({}))
     release.make_current(house, run_id)
     return night
 
@@ -90,7 +90,7 @@ def test_a_crash_after_the_rename_is_noted_and_one_before_it_is_cleared(house):
 def test_rollback_finds_the_release_before_and_pruning_keeps_the_current(house):
     decisions = Decisions(house.lake)
     for number in (1, 2, 3):
-        decisions.add_publication(publish(house, f"run{number}", number).publication())
+        decisions.add_publication(publish(house, f"run{number}", number).publication({}))
     assert release.previous(house, decisions) == "run2"
     release.make_current(house, "run1")
     assert net(house.published / "omnihouse.duckdb") == 1

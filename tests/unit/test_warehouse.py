@@ -2,10 +2,13 @@
 
 import datetime as dt
 
+import pyarrow as pa
 import pytest
 
-from dagster_project.config import House
-from dagster_project.warehouse import carry_on, connect, write_run_inputs
+from dagster_project.config import PROJECT, House
+from dagster_project.decisions import Decisions, Publication
+from dagster_project.run_inputs import DESCRIPTIONS, write_run_inputs
+from dagster_project.warehouse import carry_on, connect
 
 
 @pytest.fixture
@@ -37,21 +40,34 @@ def test_changed_rules_or_a_withdrawn_load_or_a_broken_file_ask_for_a_new_one(ho
     assert "cannot be read" in carry_on(house, "f2", [])
 
 
-def test_run_inputs_without_and_with_decisions(house, tmp_path):
+def test_run_inputs_without_and_with_decisions(house):
     carry_on(house, "f1", [])
     as_of = dt.datetime(2026, 7, 1, 18, tzinfo=dt.UTC)
+    decisions = Decisions(house.lake)
+
+    def write(warehouse):
+        write_run_inputs(
+            warehouse,
+            run_id="r",
+            night=3,
+            as_of=as_of,
+            as_of_date=dt.date(2026, 7, 1),
+            decisions=decisions,
+            seeds=PROJECT / "seeds",
+            retrain=True,
+        )
+
     with connect(house) as warehouse:
-        write_run_inputs(
-            warehouse, run_id="r", night=3, as_of=as_of, as_of_date=dt.date(2026, 7, 1), identity_decisions=[]
-        )
-        assert warehouse.execute("select count(*) from ops.identity_decisions").fetchone() == (0,)
-        file = tmp_path / "decided.parquet"
-        warehouse.execute(
-            f"copy (select 'a' as record_key, 'c' as customer_id, 'a' as anchor_record_key, 1 as night,"
-            f" timestamptz '2026-07-01' as linked_at, 'r' as run_id) to '{file}'"
-        )
-        write_run_inputs(
-            warehouse, run_id="r", night=3, as_of=as_of, as_of_date=dt.date(2026, 7, 1), identity_decisions=[file]
-        )
-        assert warehouse.execute("select customer_id, night from ops.identity_decisions").fetchall() == [("c", 1)]
-        assert warehouse.execute("select as_of from ops.run_parameters").fetchone()[0] == as_of
+        write(warehouse)
+        for table in set(DESCRIPTIONS) - {"run_parameters"}:
+            assert warehouse.execute(f"select count(*) from ops.{table}").fetchone() == (0,)
+        # As a publication of an older version wrote it, without all of today's columns.
+        decisions.write_table("identity", "old", pa.table({"record_key": ["a"], "customer_id": ["c"], "night": [1]}))
+        decisions.add_publication(Publication("old", 1, 1, "2026-07-01", "2026-07-01"))
+        write(warehouse)
+        assert warehouse.execute("select customer_id, night, is_anonymous from ops.identity_decisions").fetchall() == [
+            ("c", 1, None)
+        ]
+        assert warehouse.execute("select as_of, retrain, accept_restatement from ops.run_parameters").fetchall() == [
+            (as_of, True, False)
+        ]

@@ -16,7 +16,8 @@ final as (
         right_record,
         type,
         value,
-        value_hash
+        value_hash,
+        score
     from clusters
 
 )

@@ -1,0 +1,122 @@
+"""The tables of `ops` that the models read besides the loads: tonight's parameters and what earlier nights decided.
+
+Here: their columns and where they come from. Not here: the ledger of loads (`bookkeeping`), how decisions are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+import identity
+from dagster_project.decided import OVERRIDE_COLUMNS
+from dagster_project.decisions import Decisions, rule_version
+
+_ID_COLUMNS = (
+    *("record_key varchar", "customer_id varchar", "anchor_record_key varchar", "is_anonymous boolean"),
+    *("night integer", "linked_at timestamptz"),
+)
+_EVENT_COLUMNS = (
+    *("event varchar", "customer_id varchar", "other_customer_id varchar", "cause varchar", "is_anonymous boolean"),
+    *("night integer", "occurred_at timestamptz"),
+)
+_BINDING_COLUMNS = ("customer_id varchar", "record_key varchar", "night integer")
+_REVIEW_COLUMNS = (
+    *("reason varchar", "left_customer_id varchar", "right_customer_id varchar", "left_record varchar"),
+    *("right_record varchar", "type varchar", "value_hash varchar", "first_raised_at timestamptz", "night integer"),
+)
+_DECIDED = {
+    "identity_decisions": ("identity", _ID_COLUMNS),
+    "identity_events_before": ("identity_events", _EVENT_COLUMNS),
+    "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
+    "reviews_before": ("reviews", _REVIEW_COLUMNS),
+}
+# What they are, for the graph. None of them is published.
+DESCRIPTIONS = {
+    "run_parameters": "One row: tonight's run, publication number, logical clock, and what its links depend on.",
+    "identity_decisions": "Ids decided by published runs: record, customer, anchor, night; no customer once gone.",
+    "identity_events_before": "What happened to ids in earlier publications.",
+    "identity_bindings_before": "The record an id hangs on since its own anchor is gone.",
+    "identity_overrides_before": "The overrides that the last publication obeyed.",
+    "identity_models": "The models of probable links that publications used, the newest night's in force.",
+    "reviews_before": "What earlier publications asked people to decide, and since when.",
+}
+
+
+def write_run_inputs(
+    warehouse: duckdb.DuckDBPyConnection,
+    *,
+    run_id: str,
+    night: int,
+    as_of: datetime,
+    as_of_date: date,
+    decisions: Decisions,
+    seeds: Path,
+    accept_restatement: bool = False,
+    retrain: bool = False,
+) -> None:
+    """Write the tables that the models read: tonight's parameters and the decisions of published runs.
+
+    `seeds`: the rule files of this run, the company's own in place of shipped ones.
+    """
+    before = decisions.versions()
+    _table(
+        warehouse,
+        "run_parameters",
+        (
+            *("run_id varchar", "night integer", "as_of timestamptz", "as_of_date date"),
+            *("accept_restatement boolean", "retrain boolean"),
+            *("rules_version varchar", "blocked_version varchar", "normaliser_version varchar"),
+            *("rules_version_before varchar", "blocked_version_before varchar", "normaliser_version_before varchar"),
+            "model_version_before varchar",
+        ),
+        [
+            (
+                *(run_id, night, as_of, as_of_date, accept_restatement, retrain),
+                rule_version(seeds / "identity_rules.csv"),
+                rule_version(seeds / "identity_blocked_values.csv"),
+                identity.NORMALISER_VERSION,
+                *(before.rules, before.blocked, before.normaliser, before.model),
+            )
+        ],
+    )
+    for table, (kind, columns) in _DECIDED.items():
+        _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    _table(
+        warehouse,
+        "identity_overrides_before",
+        tuple(f"{name} varchar" for name in OVERRIDE_COLUMNS),
+        [tuple(override[name] for name in OVERRIDE_COLUMNS) for override in before.overrides],
+    )
+    _table(
+        warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
+    )
+
+
+def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:
+    _table(warehouse, table, columns, [])
+    if files:
+        found = warehouse.execute(
+            "select column_name from (describe select * from read_parquet($1, union_by_name = true))", [files]
+        ).fetchall()
+        # A file of an older version may lack a column.
+        shared = ", ".join(sorted({name for (name,) in found} & {column.split()[0] for column in columns}))
+        warehouse.execute(
+            f"insert into ops.{table} ({shared}) select {shared} from read_parquet($1, union_by_name = true)", [files]
+        )
+
+
+def _table(
+    warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    warehouse.execute(f"create or replace table ops.{table} ({', '.join(columns)})")
+    if rows:
+        names = [column.split()[0] for column in columns]
+        given = pa.table({name: pa.array(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)})
+        warehouse.register("rows_to_write", given)
+        warehouse.execute(f"insert into ops.{table} select * from rows_to_write")
+        warehouse.unregister("rows_to_write")
