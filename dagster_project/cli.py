@@ -190,18 +190,22 @@ def _check_sources(house: House) -> None:
     """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
     import identity
     import ingestion
-    from dagster_project.rule_files import check_order_statuses
+    from dagster_project import rule_files
 
-    *rules, statuses = [
+    *rules, statuses, trust, regions = [
         own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
         for name in (
             "identity_rules.csv",
             "identity_blocked_values.csv",
             "identity_overrides.csv",
             "order_statuses.csv",
+            "source_trust.csv",
+            "source_regions.csv",
         )
     ]
-    check_order_statuses(statuses)
+    rule_files.check_order_statuses(statuses)
+    rule_files.check_source_trust(trust)
+    rule_files.check_source_regions(regions)
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)

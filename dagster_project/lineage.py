@@ -27,15 +27,34 @@ _RESOLVED = [
     ("intermediate", "int_identity__records", "record_key"),
     ("intermediate", "int_identity__assertions", "value"),
 ]
-_ATTRIBUTES = ("full_name", "email", "phone", "gender", "city", "country", "member_level", "birth_date")
+_ATTRIBUTES = ("full_name", "gender", "city", "country", "member_level", "birth_date")
 BY_HAND: dict[str, Lineage] = {
     # Columns become rows here, which the reader of SQL does not follow.
-    "int_customers__attributes": {
-        "customer_id": [("intermediate", "int_identity__members", "customer_id")],
-        "attribute": [],
-        "value": [("intermediate", "int_identity__records", name) for name in _ATTRIBUTES],
-        "source_system": [("intermediate", "int_identity__records", "source_system")],
+    "int_customers__statements": {
         "record_key": [("intermediate", "int_identity__records", "record_key")],
+        "source_system": [("intermediate", "int_identity__records", "source_system")],
+        "attribute": [],
+        "value": [
+            ("intermediate", "int_identity__assertions", "value"),
+            *(("intermediate", "int_identity__records", name) for name in _ATTRIBUTES),
+        ],
+        "default_region": [("intermediate", "int_identity__records", "default_region")],
+        "asserted_at": [
+            ("intermediate", "int_identity__assertions", "last_at"),
+            ("intermediate", "int_identity__records", "last_seen_at"),
+        ],
+    },
+    "int_customers__comparable_values": {
+        "attribute": [("intermediate", "int_customers__statements", "attribute")],
+        "default_region": [("intermediate", "int_customers__statements", "default_region")],
+        **{
+            name: [
+                ("intermediate", "int_customers__statements", "value"),
+                ("seeds", "identity_blocked_values", "value"),
+            ]
+            for name in ("plain_value", "reason")
+        },
+        "value": [("intermediate", "int_customers__statements", "value")],
     },
     "int_identity__clusters": {
         name: list(_RESOLVED)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from identity.anchors import published_ids
+    from identity.attributes import comparable_values
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
     from identity.model import Model, fit_model, score_pairs
-    from identity.normalise import normalise_values
+    from identity.nights import Tonight, delta, whole
+    from identity.normalise import NORMALISER_VERSION, normalise_values
     from identity.published import with_record_keys
     from identity.resolution import Resolution, resolve
     from identity.rules import RuleError, check_rules, read_rule_file
@@ -26,8 +28,11 @@ __all__ = [
     "Model",
     "Resolution",
     "RuleError",
+    "Tonight",
     "check_rules",
     "cluster_table",
+    "comparable_values",
+    "delta",
     "evaluate_clusters",
     "explain_records",
     "fit_model",
@@ -38,19 +43,20 @@ __all__ = [
     "resolve",
     "score_pairs",
     "supported_pairs",
+    "whole",
     "with_record_keys",
 ]
 
-# Raised by hand with every change of what a normaliser makes of a value or which names agree: such a change may move
-# ids, which a night does only when a person accepts it.
-NORMALISER_VERSION = "1"
-
 _MODULE_OF = {
+    "NORMALISER_VERSION": "normalise",
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
+    "Tonight": "nights",
     "check_rules": "rules",
     "cluster_table": "cluster",
+    "comparable_values": "attributes",
+    "delta": "nights",
     "evaluate_clusters": "evaluate",
     "explain_records": "explain",
     "fit_model": "model",
@@ -61,6 +67,7 @@ _MODULE_OF = {
     "resolve": "resolution",
     "score_pairs": "model",
     "supported_pairs": "support",
+    "whole": "nights",
     "with_record_keys": "published",
 }
 

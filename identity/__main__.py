@@ -1,6 +1,7 @@
 """The command line of the stitching engine: link, evaluate, cluster, explain.
 
-Here: arguments, files, exit codes (2 for wrong usage or wrong files, told in one paragraph). Not here: any work.
+Here: arguments, files, exit codes (2 for wrong usage or wrong files, told in one paragraph; 1 where explain finds two
+customers). Not here: any work.
 """
 
 from __future__ import annotations
@@ -29,9 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cluster = commands.add_parser("cluster", help="connected components of edges")
     cluster.add_argument("edges", metavar="EDGES.parquet")
     cluster.add_argument("--out", required=True, metavar="CLUSTERS.parquet")
-    explain = commands.add_parser("explain", help="the chain of identifiers between two records")
-    explain.add_argument("left", metavar="LEFT")
-    explain.add_argument("right", metavar="RIGHT")
+    explain = commands.add_parser(
+        "explain",
+        help="the chain of identifiers between two records",
+        description="Why two records are one customer (exit code 0), or what stands between two customers (1).",
+    )
+    named = "a record's key, its source/type/id as published, or a customer id"
+    explain.add_argument("left", metavar="LEFT", help=named)
+    explain.add_argument("right", metavar="RIGHT", help=named)
     explain.add_argument("--graph", required=True, metavar="GRAPH.parquet")
     options = parser.parse_args(arguments)
     try:
@@ -53,21 +59,20 @@ def _link(options: argparse.Namespace) -> int:
     from identity.link import column_names, link, read_config, read_table, write_table
 
     config = read_config(options.config)
-    columns = list(dict.fromkeys([config.record_id, *config.identifiers, *config.fuzzy]))
-    table = read_table(options.records, columns)
-    ignored = [name for name in column_names(options.records) if name not in columns]
+    table = read_table(options.records, config.columns)
+    ignored = [name for name in column_names(options.records) if name not in config.columns]
     if ignored:
         print(
             f"identity: columns in neither [identifiers] nor [fuzzy] are ignored: {', '.join(ignored)}", file=sys.stderr
         )
     linked = link(table, config, options.seed)
-    if linked.dropped:
-        print(f"identity: {linked.dropped}", file=sys.stderr)
+    for remark in linked.remarks:
+        print(f"identity: {remark}", file=sys.stderr)
     write_table(linked.clusters, options.out)
     if options.graph:
         from identity.explain import graph_table
 
-        write_table(graph_table(linked.resolution), options.graph)
+        write_table(graph_table(linked.resolution, named_by_anchor=True), options.graph)
     if options.model and linked.model is not None:
         Path(options.model).write_text(linked.model.to_json(), encoding="utf-8")
     return 0
@@ -97,16 +102,17 @@ def _cluster(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     import pyarrow.parquet as pq
 
-    from identity.explain import GRAPH_SCHEMA, explain_records
+    from identity.explain import EXPLAINING_KINDS, GRAPH_SCHEMA, explain_records
 
     missing = [name for name in GRAPH_SCHEMA.names if name not in pq.read_schema(options.graph).names]
     if missing:
         return _wrong(
             f"{options.graph} is no graph: it lacks {', '.join(missing)}. Give the file that a run or link wrote."
         )
-    graph = pq.read_table(options.graph, filters=[("kind", "in", ["record", "link"])])
-    print(explain_records(graph, options.left, options.right))
-    return 0
+    graph = pq.read_table(options.graph, filters=[("kind", "in", EXPLAINING_KINDS)])
+    chain = explain_records(graph, options.left, options.right)
+    print(chain)
+    return 0 if chain.is_one_customer else 1
 
 
 _COMMANDS = {"link": _link, "evaluate": _evaluate, "cluster": _cluster, "explain": _explain}

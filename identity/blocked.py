@@ -6,7 +6,8 @@ becomes of a blocked value (`values`).
 An exact value is normalised like the data, so `Test@Example.com` also blocks `test@example.com`. A phone without a plus
 is blocked in every country, since people type placeholders without a thought for one; with a plus, only that number. A
 pattern is matched against the whole normalised value; for a phone, against its digits without the country code.
-Values that could not be normalised are matched as they were typed.
+Values that could not be normalised are matched as they were typed. An exact value also blocks its hashes; what a
+pattern stands for cannot be hashed, so a hash is blocked by one only when its plain value is among the data.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity import phones
+from identity.hashed import hashed, is_hash, spellings_of
 from identity.normalise import normalise_values, tidy
 from identity.rules import BlockedValue
 
@@ -37,6 +39,10 @@ def blocked_reason(kind: str, values: pa.Array, blocked: Sequence[BlockedValue])
         keys, reasons = pa.array(list(exact), pa.string()), pa.array(list(exact.values()), pa.string())
         for form in (values, bare):
             reason = pc.coalesce(reason, reasons.take(pc.index_in(form, value_set=keys)))
+        if pc.any(is_hash(values)).as_py():
+            hashes = _hashed_reasons(kind, exact)
+            keys, reasons = pa.array(list(hashes), pa.string()), pa.array(list(hashes.values()), pa.string())
+            reason = pc.coalesce(reason, reasons.take(pc.index_in(values, value_set=keys)))
     for line in lines:
         if line.is_pattern:
             hit = pc.match_substring_regex(bare, pattern=f"^(?:{line.value})$")
@@ -58,4 +64,22 @@ def _exact_reasons(kind: str, lines: Sequence[BlockedValue]) -> dict[str, str]:
             spellings |= {digits, digits.removeprefix("0")} - {""}
         for spelling in spellings:
             found.setdefault(spelling, line.reason)
+    return found
+
+
+def _hashed_reasons(kind: str, reasons: dict[str, str]) -> dict[str, str]:
+    """The hashes of blocked spellings; of a phone without a country, as the number of every country."""
+    found: dict[str, str] = {}
+    for spelling, reason in reasons.items():
+        forms = {spelling}
+        if kind == "email" and "@" in spelling:
+            normal = normalise_values(kind, pa.array([spelling])).value[0].as_py()
+            forms |= spellings_of(kind, normal or spelling, spelling)
+        elif kind == "phone" and spelling.startswith("+"):
+            forms.add(spelling[1:])
+        elif kind == "phone" and spelling.isdigit():
+            forms |= {"0" + spelling}
+            forms |= {plus + code + spelling for code in phones.calling_codes() for plus in ("", "+")}
+        for value in hashed(forms):
+            found.setdefault(value, reason)
     return found

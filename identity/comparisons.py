@@ -55,6 +55,13 @@ def levels_of(field: Field, fields: Sequence[Field]) -> list[Level]:
             Level("two letters", _slip(f"{f}_l", f"{f}_r", 2), 0.1, 0.0001),
             Level("near", f"jaro_winkler_similarity({user}_l, {user}_r) >= 0.88", 0.05, 0.002),
         ]
+    elif field.kind == "mailbox":
+        user = f"{f}_user"
+        slip = f"least(length({user}_l), length({user}_r)) >= 6 and {_slip(f'{user}_l', f'{user}_r', 1)}"
+        levels += [
+            Level("mailbox", f"{user}_l = {user}_r and length({user}_l) >= 4", 0.05, 0.0001),
+            Level("one character", slip, 0.05, 0.0001),
+        ]
     elif field.kind in ("phone", CODE):
         levels += [
             Level("one character", _slip(f"{f}_l", f"{f}_r", 1), 0.15, 0.0001),
@@ -150,7 +157,7 @@ def compared_table(table: pa.Table, fields: Sequence[Field]) -> pa.Table:
             columns[f"{field.name}_words"] = _lists(column, str.split, pa.string())
             if field.kind == GIVEN:
                 columns[f"{field.name}_forms"] = _lists(column, features.nicknames, pa.int64())
-        elif field.kind == "email":
+        elif field.kind in ("email", "mailbox"):
             columns[f"{field.name}_user"] = features.map_distinct(column, lambda text: text.split("@")[0])
         elif field.kind not in (BIRTH, "phone", CODE, "postcode", "gender"):
             columns[f"{field.name}_flat"] = features.map_distinct(column, lambda text: text.replace(" ", ""))

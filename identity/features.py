@@ -169,7 +169,8 @@ def _postcode(text: str) -> str:
     return plain(text).replace(" ", "")
 
 
-def _street(text: str) -> str:
+def street_words(text: str) -> str:
+    """A street in lower case, its usual words in one form."""
     return " ".join(_STREET_WORDS.get(word, word) for word in plain(text).split())
 
 
@@ -181,7 +182,7 @@ def _gender(text: str) -> str:
 _NORMALISERS: dict[str, Callable[[str], str]] = {
     BIRTH: birth_digits,
     "postcode": _postcode,
-    "street": _street,
+    "street": street_words,
     "phone": _phone,
     "email": _email,
     "gender": _gender,

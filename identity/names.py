@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from identity.nicknames import are_nicknames
 from identity.pinyin import is_pinyin, pinyin_of
+from identity.traditional import simplified
 
 MIN_LETTERS_FOR_DISTANCE = 4
 
@@ -57,7 +58,7 @@ def parse_name(given: str | None, full: str | None, family: str | None) -> Name 
     if _NO_NAME.search(given + full + family):
         return None
     if given:
-        return _name(given, family)
+        return _name(_without_title(given), family)
     if not full:
         return None
     if "," in full:
@@ -68,7 +69,7 @@ def parse_name(given: str | None, full: str | None, family: str | None) -> Name 
         rest = [word for word in words if word not in family.split()]
         if rest and len(rest) < len(words):
             return _name(" ".join(rest), family)
-    if _script(full) == "han":
+    if script_of(full) == "han":
         return _han_name(words, family)
     if len(words) < 2:
         return None
@@ -160,10 +161,16 @@ class NameBook:
 
 
 def _tidy(text: str | None) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold() if text else ""
+    if not text:
+        return ""
+    plain = unicodedata.normalize("NFKC", text)
+    if not plain.isprintable():
+        plain = "".join(c for c in plain if unicodedata.category(c) not in ("Cc", "Cf"))
+    return plain.strip().casefold()
 
 
-def _script(text: str) -> str:
+def script_of(text: str) -> str:
+    """The script of the first letter: `latin`, `han` (kana too), another script's name, '' without a letter."""
     for letter in text:
         if letter.isalpha():
             if letter < "ɐ" or "Ḁ" <= letter <= "ỿ":
@@ -175,7 +182,7 @@ def _script(text: str) -> str:
 
 
 def _name(given: str, family: str) -> Name | None:
-    script = _script(given)
+    script = script_of(given)
     given, family = (_letters(text, script) for text in (given, family))
     return Name(script, given, family) if script and given else None
 
@@ -190,19 +197,27 @@ def _letters(text: str, script: str) -> str:
 
 
 def _han_name(words: list[str], family: str) -> Name | None:
-    for title in _HAN_TITLES:
-        words = [word.removesuffix(title) for word in words]
-    words = [word for word in words if word]
+    words = [word for word in map(_without_title, words) if word]
     text = "".join(words)
     if family and text.startswith(family) and text != family:
         return _name(text[len(family) :], family)
     if len(words) == 2:
         # Written apart: the family name is in front, unless only the second word is a surname.
-        swapped = words[1] in _SURNAMES | _COMPOUND_SURNAMES and words[0] not in _SURNAMES | _COMPOUND_SURNAMES
+        swapped = _is_surname(words[1]) and not _is_surname(words[0])
         family, given = reversed(words) if swapped else words
         return _name(given, family)
-    cut = 2 if text[:2] in _COMPOUND_SURNAMES or len(text) > 3 else 1
+    cut = 2 if simplified(text[:2]) in _COMPOUND_SURNAMES or len(text) > 3 else 1
     return _name(text[cut:], text[:cut]) if len(text) > cut else None
+
+
+def _without_title(text: str) -> str:
+    for title in _HAN_TITLES:
+        text = text.removesuffix(title)
+    return text
+
+
+def _is_surname(text: str) -> bool:
+    return simplified(text) in _SURNAMES or simplified(text) in _COMPOUND_SURNAMES
 
 
 def _latin_agree(one: Name, other: Name) -> bool:
@@ -224,10 +239,11 @@ def _given_agree(one: str, other: str) -> bool:
     if are_nicknames(a, b):
         return True
     a, b = "".join(first), "".join(second)
-    return a == b or (min(len(a), len(b)) >= MIN_LETTERS_FOR_DISTANCE and _one_edit_apart(a, b))
+    return a == b or (min(len(a), len(b)) >= MIN_LETTERS_FOR_DISTANCE and one_edit_apart(a, b))
 
 
-def _one_edit_apart(one: str, other: str) -> bool:
+def one_edit_apart(one: str, other: str) -> bool:
+    """Whether one character was added, lost or changed, or two neighbours swapped; also true of equal texts."""
     if abs(len(one) - len(other)) > 1:
         return False
     short, long = sorted((one, other), key=len)
@@ -247,8 +263,7 @@ def _scripts_agree(han: Name, latin: Name) -> bool | None:
     surname = pinyin_of(han.family) if han.family else None
     if surname and latin.family and (given, read) == (surname, latin.family.replace(" ", "").replace("v", "u")):
         return True
-    chinese = han.family in _SURNAMES or han.family in _COMPOUND_SURNAMES
-    if chinese and latin.family in _surname_readings() and is_pinyin(latin.given):
+    if _is_surname(han.family) and latin.family in _surname_readings() and is_pinyin(latin.given):
         return False
     return None
 

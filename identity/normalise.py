@@ -1,7 +1,7 @@
 """One spelling for each identifier: the normaliser of every type.
 
-Here: text in, normalised text or a reason out, one function a type, on Arrow arrays of distinct values. Not here: phone
-numbers (`phones`), which values are blocked (`blocked`), what a value links (`values`, `resolution`).
+Here: text in, normalised text or a reason out, one function a type, on Arrow arrays of distinct values. Not here:
+phone numbers (`phones`), hashes (`hashed`), blocked values (`blocked`), what a value links (`values`, `resolution`).
 
 Decisions, by type. Every type: Unicode NFKC (full-width becomes plain), invisible and control characters dropped,
 trimmed, at most 320 characters.
@@ -12,35 +12,36 @@ trimmed, at most 320 characters.
 - `member_no`: no spaces, upper case; leading zeros and hyphens stay, they tell numbers apart.
 - `login`: trimmed, lower case: a person does not remember the case they signed up with.
 - `national_id`: letters and digits only, upper case.
-- `device`, `cookie`: a UUID in lower case; anything else keeps its case, since vendors' ids are case-sensitive.
+- `device`, `cookie`: a UUID in lower case with its hyphens; Google Analytics' cookie without the version and domain
+  level in front; anything else keeps its case, since vendors' ids are case-sensitive.
 - `click_id`, `union_id`, `openid`: as they are; they are opaque and case-sensitive.
-- `email_sha256`, `phone_sha256`: 64 hexadecimal digits in lower case. They count as the type they hash: see
-  `hashed_forms` for the spellings that ad platforms hash. A hash delivered under the plain type is recognised too.
+- `email_sha256`, `phone_sha256`: 64 hexadecimal digits in lower case. They count as the type they hash, see `hashed`. A
+  hash delivered under the plain type is recognised too; the hash of an empty field is unusable.
 - a type of the company's own: NFKC and trimmed, case kept.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity import phones
+from identity.hashed import HASHED_TYPES, NOT_A_HASH, hashes_in
+
+# Values normalised by different versions may differ: a new one makes all links anew. The number goes up with every
+# change of what a text is normalised to; the numbering plans of the world come with their package.
+NORMALISER_VERSION = f"2, phonenumbers {version('phonenumbers')}"
 
 MAX_CHARACTERS = 320  # the longest e-mail address
-
-# Delivered type -> the type whose rule it follows.
-HASHED_TYPES = {"email_sha256": "email", "phone_sha256": "phone"}
-HASH_PREFIX = "sha256:"
 
 EMPTY = "empty"
 TOO_LONG = f"longer than {MAX_CHARACTERS} characters"
 NOT_AN_EMAIL = "not an e-mail address"
-NOT_A_HASH = "not a SHA-256 in hexadecimal"
 
 _DOMAIN = r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"
 _PLUS_PROVIDERS = (
@@ -66,11 +67,11 @@ def normalise_values(kind: str, values: pa.Array, regions: pa.Array | None = Non
     text = pc.if_else(pc.is_null(reason), text, None)
     base = HASHED_TYPES.get(kind, kind)
     if base in HASHED_TYPES.values():
-        hashed = pc.utf8_lower(pc.replace_substring_regex(text, pattern=r"(?i)^sha-?256:", replacement=""))
-        hashed = pc.if_else(pc.match_substring_regex(hashed, pattern="^[0-9a-f]{64}$"), hashed, None)
-        hashed = pc.binary_join_element_wise(HASH_PREFIX, hashed, "")
+        hashed, useless = hashes_in(text)
+        reason = pc.coalesce(reason, useless)
         if kind != base:
-            return Normalised(hashed, pc.coalesce(reason, pc.if_else(pc.is_null(hashed), NOT_A_HASH, None)))
+            reason = pc.coalesce(reason, pc.if_else(pc.is_null(hashed), NOT_A_HASH, pa.scalar(None, pa.string())))
+            return Normalised(pc.if_else(pc.is_null(reason), hashed, None), reason)
         plain_text = pc.if_else(pc.is_valid(hashed), None, text)
         if kind == "phone":
             where = regions if regions is not None else pa.nulls(len(text), pa.string())
@@ -78,7 +79,7 @@ def normalise_values(kind: str, values: pa.Array, regions: pa.Array | None = Non
         else:
             value = _email(plain_text)
             why = pc.if_else(pc.is_null(value), NOT_AN_EMAIL, pa.scalar(None, pa.string()))
-        value = pc.coalesce(hashed, value)
+        value = pc.if_else(pc.is_null(useless), pc.coalesce(hashed, value), None)
         return Normalised(value, pc.if_else(pc.is_valid(value), None, pc.coalesce(reason, why)))
     value = _NORMALISERS.get(kind, _as_is)(text)
     value = pc.if_else(pc.equal(value, ""), None, value)
@@ -95,18 +96,6 @@ def tidy(values: pa.Array) -> pa.Array:
     text = pc.utf8_normalize(values, form="NFKC")
     text = pc.replace_substring_regex(text, pattern=r"[\p{Cf}\p{Cc}]+", replacement="")
     return pc.utf8_trim_whitespace(text)
-
-
-def hashed_forms(kind: str, value: str, typed: str | None = None) -> set[str]:
-    """The SHA-256 digests under which ad platforms deliver a normalised value.
-
-    Google hashes E.164 with its plus and mailboxes without dots; Meta hashes phone digits without the plus and the
-    mailbox as typed, in lower case; `typed` is that spelling.
-    """
-    spellings = {value, value.removeprefix("+")} if kind == "phone" else {value}
-    if typed and kind == "email":
-        spellings.add(typed.strip().lower())
-    return {HASH_PREFIX + hashlib.sha256(s.encode()).hexdigest() for s in spellings}
 
 
 def _email(text: pa.Array) -> pa.Array:
@@ -156,9 +145,14 @@ def _national_id(text: pa.Array) -> pa.Array:
 
 
 def _device(text: pa.Array) -> pa.Array:
-    is_uuid = pc.match_substring_regex(text, pattern=r"(?i)^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$")
-    bare = pc.replace_substring_regex(pc.utf8_lower(text), pattern=r"[{}]", replacement="")
-    return pc.if_else(is_uuid, bare, text)
+    bare = pc.replace_substring_regex(pc.utf8_lower(text), pattern=r"^urn:uuid:|[{}-]", replacement="")
+    parts = r"^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$"
+    uuid = pc.replace_substring_regex(bare, pattern=parts, replacement=r"\1-\2-\3-\4-\5")
+    is_uuid = pc.match_substring_regex(
+        text, pattern=r"(?i)^(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
+    )
+    analytics = pc.replace_substring_regex(text, pattern=r"^GA1\.[0-9-]+\.([0-9]+\.[0-9]+)$", replacement=r"\1")
+    return pc.if_else(is_uuid, uuid, analytics)
 
 
 def _as_is(text: pa.Array) -> pa.Array:

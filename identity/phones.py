@@ -26,6 +26,8 @@ _FAST_REGIONS = ("CN", "US", "CA", "GB", "JP", "KR", "DE", "FR", "HK", "SG", "TW
 
 _LABEL = r"(?i)^\s*(?:tel|phone|mobile|cell|whatsapp|电话|手机)[\s:：.]*"
 _EXTENSION = r"(?i)\s*(?:;?ext(?:ension)?[.=:]?|#|x|转|轉|分机|分機|内線|内线)\s*[.:]?\s*[0-9]{0,7}\s*$"
+# Dialled before a Chinese mobile number to call by the internet.
+_CARRIER_CODES = r"^(?:17951|17911|17909|12593|10193)(1[3-9][0-9]{9})$"
 _SEPARATORS = r"[\s()\[\]./\-‐‑‒–—―−·•_]"
 
 
@@ -38,6 +40,7 @@ def clean(raw: pa.Array) -> pa.Array:
     )  # a number read as float
     text = pc.replace_substring_regex(text, pattern=_EXTENSION, replacement="")
     text = pc.replace_substring_regex(text, pattern=_SEPARATORS, replacement="")
+    text = pc.replace_substring_regex(text, pattern=_CARRIER_CODES, replacement=r"\1")
     text = pc.replace_substring_regex(text, pattern=r"^\++0*", replacement="+")
     text = pc.replace_substring_regex(text, pattern=r"^00([1-9])", replacement=r"+\1")
     return pc.replace_substring_regex(text, pattern=r"^0{3,}([1-9])", replacement=r"\1")
@@ -81,16 +84,34 @@ def is_mobile_number(raw: pa.Array, regions: pa.Array) -> pa.Array:
 
 
 @cache
-def calling_codes() -> tuple[str, ...]:
+def calling_codes() -> frozenset[str]:
     """Every country calling code; none is the beginning of another."""
     import phonenumbers
 
-    return tuple(sorted(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+    return frozenset(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+@cache
+def code_of_region(region: str | None) -> str:
+    """The calling code of a country, '' where there is none."""
+    import phonenumbers
+
+    code = phonenumbers.country_code_for_region((region or "").strip().upper())
+    return str(code) if code else ""
+
+
+@cache
+def dials_zero(code: str) -> bool:
+    """Whether a 0 is dialled before the numbers of a calling code within the country, and belongs to none of them."""
+    import phonenumbers
+
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(int(code)))
+    return metadata is not None and metadata.national_prefix == "0"
 
 
 def national_part(e164: pa.Array) -> pa.Array:
     """The digits after the country calling code."""
-    return pc.replace_substring_regex(e164, pattern=r"^\+(?:" + "|".join(calling_codes()) + ")", replacement="")
+    return pc.replace_substring_regex(e164, pattern=r"^\+(?:" + "|".join(sorted(calling_codes())) + ")", replacement="")
 
 
 @cache

@@ -4,13 +4,16 @@ Here: how a Chinese character is read and whether Latin letters are pinyin. Not 
 
 The 3,755 commonest characters stand in GB 2312 in the order of their pinyin, so the first character of each syllable is
 all that has to be known of them; characters of names beyond those are listed. Every character has its commonest reading
-only. Ü is written u, as in most passports and mailboxes, so lü and lu read the same.
+only, and traditional characters are read as their simplified forms. Ü is written u, as in most passports and mailboxes,
+so lü and lu read the same.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
 from functools import cache
+
+from identity.traditional import simplified
 
 _FIRST_OF_SYLLABLE = """
 a啊 ai埃 an鞍 ang肮 ao凹 ba芭 bai白 ban斑 bang邦 bao苞 bei杯 ben奔 beng崩 bi逼 bian鞭 biao标 bie鳖 bin彬 bing兵 bo玻
@@ -75,7 +78,7 @@ def _syllable(character: str) -> str | None:
 
 def pinyin_of(text: str) -> str | None:
     """The pinyin of Chinese characters in one piece; None when the reading of one is not known."""
-    syllables = [_syllable(character) for character in text]
+    syllables = [_syllable(character) for character in simplified(text)]
     return None if None in syllables or not text else "".join(s for s in syllables if s)
 
 

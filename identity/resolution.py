@@ -12,8 +12,9 @@ so the spanning tree is unique.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +22,26 @@ import pyarrow.compute as pc
 
 from identity import anchors, tree
 from identity.careful import join_anonymous, link_cells
-from identity.carriers import carriers_of
+from identity.cluster import components
 from identity.limits import Limits, hard_values
 from identity.overrides import decide, pairs_of
 from identity.people import Cells, judge
 from identity.probable import DOUBTFUL, PROBABLE_RULE, SURE, merge_pairs, pairs_in_order
 from identity.reviews import review_table
 from identity.rules import Rule, parse_blocked, parse_overrides, parse_rules
-from identity.values import HUB, NO_TIME, PLAIN, SHARED, STATUS_NAMES, Values, encode, micros
+from identity.values import (
+    HUB,
+    NO_TIME,
+    PLAIN,
+    SHARED,
+    STATUS_NAMES,
+    TableError,
+    Values,
+    encode,
+    micros,
+    record_codes,
+    with_hubs,
+)
 
 SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
 MUST_LINK_RULE = "must_link"  # the match rule of a link that a person asked for
@@ -37,10 +50,6 @@ _RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_
 # What stands for a value in links without one.
 _BY_OVERRIDE, _BY_LIKENESS = -1, -2
 _ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
-
-
-class TableError(ValueError):
-    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,10 @@ class Resolution:
       would have linked), `score` (the best of the probable pairs between the two groups, else null).
     - `overrides`, one row per override, newest first: `line`, its columns, `status` (`accepted`, `set aside`, `inert`),
       `reason` (null when accepted).
-    - `carriers`, one row per record and value of every hub, every shared value and every value in `reviews`:
-      `record_key`, `type`, `value_hash`, `status`.
+    - `carriers`, one row per record and value of it: `record_key`, `type`, `value` as in `values`, `links` (whether the
+      value may link, so whether what happens to one of its carriers may matter to the others).
+    - `components`, one row per record: `record_key`, `component`, the smallest key among the records that linking
+      values, overrides and probable pairs join it to, one person or not. No group reaches beyond one.
     """
 
     members: pa.Table
@@ -74,6 +85,15 @@ class Resolution:
     reviews: pa.Table
     overrides: pa.Table
     carriers: pa.Table
+    components: pa.Table
+
+
+class Likely(NamedTuple):
+    """Probable pairs (`left_record`, `right_record`, `probability`, `is_supported`) and the thresholds for them."""
+
+    pairs: pa.Table
+    sure: float
+    doubtful: float
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,8 @@ def resolve(
     pairs: pa.Table | None = None,
     sure: float = SURE,
     doubtful: float = DOUBTFUL,
+    known: pa.Table | None = None,
+    likely: Callable[[pa.Table], Likely | None] | None = None,
 ) -> Resolution:
     """Group records into people.
 
@@ -117,6 +139,11 @@ def resolve(
     `pairs`: probable pairs `left_record`, `right_record`, `probability`, as `score_pairs` gives them, and optionally
     `is_supported`, as `supported_pairs` adds it. Those of at least `sure` link after all exact values and before the
     anonymous ones; those of at least `doubtful`, and sure ones that are not supported, are raised for review.
+
+    `likely`: gives the probable pairs and their thresholds once the exact groups are known (`record_key`, `group`), in
+    place of `pairs`, `sure` and `doubtful`.
+
+    `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; see `incremental`.
 
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
     a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables,
@@ -139,8 +166,7 @@ def resolve(
         zero_copy_only=False
     )
 
-    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
-    record_of = _record_codes(assertions, key)
+    record_of = record_codes(assertions, key)
     values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
     dropped: list[np.ndarray] = []
     decided = decide(decisions, key, lambda *value: _find(values, value, dropped))
@@ -149,6 +175,7 @@ def resolve(
         kept[np.concatenate(dropped)] = False
         assertions, record_of = assertions.filter(pa.array(kept)), record_of[kept]
         values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
+    values = with_hubs(values, known)
     has_last = "last_at" in assertions.column_names
     last_at = micros(assertions["last_at"]) if has_last else np.full(len(record_of), NO_TIME)
     rule_list = [rule_of[kind] for kind in values.types]
@@ -167,10 +194,13 @@ def resolve(
 
     must = pairs_of(decided.must)
     linked = link_cells(n, cells, order, must, limits, careful)
-    likely = merge_pairs(probable, linked.group, limits, careful)
+    if likely is not None and (found := likely(pa.table({"record_key": key, "group": linked.group}))) is not None:
+        pairs, sure, doubtful = found
+    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
+    merged = merge_pairs(probable, linked.group, limits, careful)
     anonymous_linking = linking & of_anonymous_type
-    group = join_anonymous(values, np.flatnonzero(anonymous_linking), likely.group, is_anonymous, limits)
-    by_likeness = np.flatnonzero(likely.accepted)
+    group = join_anonymous(values, np.flatnonzero(anonymous_linking), merged.group, is_anonymous, limits)
+    by_likeness = np.flatnonzero(merged.accepted)
     links = _append(
         _Links(*must, np.full(len(must[0]), _BY_OVERRIDE), np.ones(len(must[0]))),
         _stars(cells, order, linked.accepted),
@@ -245,7 +275,7 @@ def resolve(
         }
     )
     reviews = review_table(
-        [*linked.refusals, *likely.refusals],
+        [*linked.refusals, *merged.refusals],
         np.flatnonzero((judged.status == SHARED) & (values.carriers > 1) & ~of_anonymous_type),
         decided.contradictions,
         anchor[group],
@@ -253,10 +283,28 @@ def resolve(
         key,
         lambda v: (values.types[values.type_code[v]], values.text[v].as_py(), value_hash[int(hash_at[v])].as_py()),
     )
-    refused = np.array([refusal.value for refusal in linked.refusals if refusal.value is not None], dtype=np.int64)
-    shown = np.union1d(np.flatnonzero(np.isin(judged.status, (SHARED, HUB)) & (values.carriers > 1)), refused)
-    carriers = carriers_of(shown, values, judged.status, key, _hex)
-    return Resolution(members, value_table, link_table, reviews, decided.report, carriers)
+    value_of = np.repeat(np.arange(len(values.carriers)), values.carriers)
+    carrier_table = pa.table(
+        {
+            "record_key": key.take(pa.array(values.record)),
+            "type": type_names.take(pa.array(values.type_code[value_of])),
+            "value": values.text.take(pa.array(value_of)),
+            "links": linking[value_of],
+        }
+    )
+    joined = np.flatnonzero((linking & (values.carriers > 1))[value_of])
+    named = pairs_of([*decided.must, *decided.cannot, *decided.contradictions])
+    whole = components(
+        n + len(linking),
+        np.concatenate([values.record[joined], named[0], probable.left]),
+        np.concatenate([value_of[joined] + n, named[1], probable.right]),
+    )[:n]
+    first = np.full(int(whole.max(initial=-1)) + 1, n, dtype=np.int64)
+    np.minimum.at(first, whole, key_rank)
+    by_rank = np.empty(n, dtype=np.int64)
+    by_rank[key_rank] = np.arange(n)
+    component_table = pa.table({"record_key": key, "component": key.take(pa.array(by_rank[first[whole]]))})
+    return Resolution(members, value_table, link_table, reviews, decided.report, carrier_table, component_table)
 
 
 def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
@@ -350,18 +398,6 @@ def one_row_per_record(records: pa.Table) -> pa.Table:
     is_first = np.ones(len(keys), dtype=bool)
     is_first[1:] = pc.not_equal(keys[1:], keys[:-1]).to_numpy(zero_copy_only=False)
     return ordered.filter(pa.array(is_first)).combine_chunks()
-
-
-def _record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
-    column = assertions["record_key"].combine_chunks()
-    codes = pc.index_in(column.cast(pa.string()), value_set=key)
-    if codes.null_count:
-        unknown = pc.unique(column.filter(pc.is_null(codes)))
-        raise TableError(
-            f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
-            f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
-        )
-    return codes.to_numpy().astype(np.int64)
 
 
 def _rank(key: pa.Array) -> np.ndarray:

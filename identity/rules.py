@@ -92,10 +92,19 @@ def read_rule_file(path: str | Path) -> pa.Table:
     path = Path(path)
     if not path.is_file():
         raise RuleError(f"{path}: there is no such rule file. Give the path of a CSV file with a header.")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream)
-        header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream)
+            header = [name.strip() for name in next(reader, [])]
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except UnicodeDecodeError as error:
+        raise RuleError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except csv.Error as error:
+        raise RuleError(f"{path}, line {reader.line_num}: {error}. Mend that line.") from error
+    if not header:
+        raise RuleError(f"{path} is empty; it needs at least its header.")
+    if len(set(header)) != len(header):
+        raise RuleError(f"{path}, line 1: two columns of the header have the same name. Keep one of them.")
     wrong = [line for line, row in rows if len(row) != len(header)]
     if wrong:
         raise RuleError(

@@ -1,6 +1,6 @@
 """Assertions as integer codes: which records carry which value, and what each value may do.
 
-Here: normalising the distinct values of every type, matching hashed values to plain ones, the carriers of each value in
+Here: normalising the distinct values of every type, the carriers of each value in
 the order of time, and a value's status as far as it takes no look at people (blocked, hub by records, unusable, else
 plain). Not here: contradictions and people behind a value (`people`), linking (`resolution`).
 
@@ -11,20 +11,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.blocked import blocked_reason
-from identity.normalise import HASH_PREFIX, HASHED_TYPES, hashed_forms, normalise_values
+from identity.hashed import HASHED_TYPES, plain_values
+from identity.normalise import normalise_values
 from identity.rules import BlockedValue, Rule, RuleError
 
 NO_TIME = np.iinfo(np.int64).max  # a missing time comes after every time
 PLAIN, BLOCKED, HUB, UNUSABLE, SHARED = range(5)
 STATUS_NAMES = ("plain", "blocked", "hub", "unusable", "shared")
 _SHOWN_CHARACTERS = 80  # of a value that could not be normalised
+
+
+class TableError(ValueError):
+    """A table handed in lacks what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,22 @@ def encode(
     return Values(types, type_code, text, carriers, status, reason, start, record, first_at, row, value, record_of[row])
 
 
+def with_hubs(values: Values, known: pa.Table | None) -> Values:
+    """The values with some of them known to be hubs (`type`, `value`, `reason`), whatever carriers are here."""
+    if known is None or known.num_rows == 0:
+        return values
+    status = values.status.copy()
+    reason = values.reason
+    for code, kind in enumerate(values.types):
+        of_kind = known.filter(pc.equal(known["type"], kind))
+        mine = pa.array(values.type_code == code)
+        index = pc.index_in(values.text, value_set=of_kind["value"].combine_chunks())
+        is_known = pc.and_(mine, pc.is_valid(index))
+        status[is_known.to_numpy(zero_copy_only=False)] = HUB
+        reason = pc.if_else(is_known, of_kind["reason"].combine_chunks().take(index), reason)
+    return replace(values, status=status, reason=reason)
+
+
 @dataclass(frozen=True)
 class _OneType:
     """A type's values and, for its assertions (`row`), the value of each."""
@@ -145,7 +166,8 @@ def _one_type(
     way = distinct % len(way_kinds)
     value, why = _normalised(texts, way, way_kinds)
     if kind in HASHED_TYPES.values():
-        value = _match_hashes(kind, value, texts)
+        regions = pa.array([region for _, region in way_kinds], pa.string()).take(pa.array(way))
+        value = plain_values(kind, value, texts, regions)
     # A null value is dropped: a field left empty is no identifier.
     is_null = pc.is_null(texts).to_numpy(zero_copy_only=False)
     usable = pc.is_valid(value)
@@ -186,23 +208,6 @@ def _normalised(texts: pa.Array, way: np.ndarray, way_kinds: list[tuple[str, str
     return value, reason
 
 
-def _match_hashes(kind: str, value: pa.Array, texts: pa.Array) -> pa.Array:
-    """Hashed values whose plain value is also there become that value."""
-    is_hash = pc.fill_null(pc.starts_with(value, HASH_PREFIX), False)
-    if not pc.any(is_hash).as_py():
-        return value
-    wanted = set(value.filter(is_hash).to_pylist())
-    plain_of: dict[str, str] = {}
-    plain = pc.and_(pc.is_valid(value), pc.invert(is_hash))
-    for text, typed in zip(value.filter(plain).to_pylist(), texts.filter(plain).to_pylist(), strict=True):
-        for digest in hashed_forms(kind, text, typed) & wanted:
-            plain_of[digest] = min(text, plain_of.get(digest, text))
-    if not plain_of:
-        return value
-    index = pc.index_in(value, value_set=pa.array(list(plain_of), pa.string()))
-    return pc.coalesce(pa.array(list(plain_of.values()), pa.string()).take(index), value)
-
-
 def _carriers(
     value: np.ndarray, record: np.ndarray, time: np.ndarray, n_values: int, key_rank: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -222,6 +227,19 @@ def _carriers(
     resorted = several[np.lexsort((key_rank[record[several]], time[several], value[several]))]
     record[several], time[several] = record[resorted], time[resorted]
     return start, record, time
+
+
+def record_codes(assertions: pa.Table, key: pa.Array) -> np.ndarray:
+    """Each assertion's place among the record keys; `TableError` when it names none of them."""
+    column = assertions["record_key"].combine_chunks()
+    codes = pc.index_in(column.cast(pa.string()), value_set=key)
+    if codes.null_count:
+        unknown = pc.unique(column.filter(pc.is_null(codes)))
+        raise TableError(
+            f"assertions: {codes.null_count} rows name {len(unknown)} records that are not in records, the first "
+            f"{unknown[0].as_py()!r}. Give every record that carries an identifier."
+        )
+    return codes.to_numpy().astype(np.int64)
 
 
 def micros(column: pa.ChunkedArray) -> np.ndarray:

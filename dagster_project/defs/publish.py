@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, decided, project, release, summary
+from dagster_project import bookkeeping, decided, identity_graph, project, release, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -43,6 +43,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 rows = release.build(night, warehouse)
                 seeds = project.folder(house) / "seeds"
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds)
+                identity_graph.write(house, warehouse)
             publication = night.publication(decisions.checksums(night.run_id))
             release.seal(night, rows, summary.front_page(night, rows), publication)
             release.make_current(house, night.run_id)

@@ -10,9 +10,18 @@
     {% do return(['customer_key', 'phone', 'email', 'member_no', 'union_id', 'open_id']) %}
 {% endmacro %}
 
-{# A phone number's digits and its plus; nothing more is done to it here, since the stitching normalises what it compares. #}
+{# Whether an address was hashed before it was delivered, as ad platforms do: SHA-256 in hexadecimal. #}
+{% macro is_hashed(column) -%}
+    regexp_full_match({{ column }}, '(?i)(sha-?256:)?[0-9a-f]{64}')
+{%- endmacro %}
+
+{# A phone number's digits and its plus; nothing more is done to it here, since the stitching normalises what it compares.
+   A hashed number has no digits to take out. #}
 {% macro phone_digits(column) -%}
-    nullif(regexp_replace(translate({{ column }}, '０１２３４５６７８９＋', '0123456789+'), '[^0-9+]', '', 'g'), '')
+    case
+        when {{ is_hashed(column) }} then lower({{ column }})
+        else nullif(regexp_replace(translate({{ column }}, '０１２３４５６７８９＋', '0123456789+'), '[^0-9+]', '', 'g'), '')
+    end
 {%- endmacro %}
 
 {# The address a row names, the first that it has: in one spelling, so that a person's rows come together. #}

@@ -45,21 +45,34 @@
     from started
 {%- endmacro %}
 
+{# One spelling of a device, as the stitching has it: a UUID in lower case with its hyphens, anything else as it is. Systems
+   that show the same UUID mean one device. #}
+{% macro device_key(device) -%}
+    case
+        when regexp_full_match({{ device }}, '\{?[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\}?')
+            then regexp_replace(
+                lower(translate({{ device }}, '{}-', '')),
+                '(.{8})(.{4})(.{4})(.{4})(.{12})',
+                '\1-\2-\3-\4-\5'
+            )
+        else {{ device }}
+    end
+{%- endmacro %}
+
 {# The customer of each touch, told by the columns `key`: whoever is known by the touch itself, else the one person known in
-   its session, else the only one ever known on its device, else whoever was known there before and after it within 30 days,
-   else the record's own. `touches` has the key, session_id, session_device, occurred_at, known_customer_id (NULL where the
-   touch names nobody) and record_customer_id. #}
-{% macro customers_of_touches(touches, key) -%}
-    {%- set order_in_device -%} partition by touches.session_device order by touches.occurred_at, touches.{{ key[-1] }} {%- endset -%}
+   its session, else the only one ever known on its device, else whoever was the nearest known there both before and after it,
+   at most 30 days apart, else the record's own. `touches` has the key, session_id, device_key, occurred_at,
+   known_customer_id (NULL where the touch names nobody) and record_customer_id; `identifications` is
+   int_touchpoints__identifications. #}
+{% macro customers_of_touches(touches, key, identifications) -%}
     {%- set session = key[:-1] + ['session_id'] -%}
     with device_people as (
         select
-            session_device,
-            count(distinct known_customer_id) as people,
-            min(known_customer_id) as only_customer_id
-        from {{ touches }}
-        where known_customer_id is not null
-        group by session_device
+            device_key,
+            count(distinct customer_id) as people,
+            min(customer_id) as only_customer_id
+        from {{ identifications }}
+        group by device_key
     ),
 
     session_people as (
@@ -72,43 +85,80 @@
         group by {{ session | join(', ') }}
     ),
 
-    -- Only devices that two people used need a look at who was known before and after.
-    shared_device_touches as (
+    -- Only devices that two people used need a look at who was known before and after. Of two at one moment nobody was.
+    moments as (
         select
-            {% for column in key %}touches.{{ column }},
-            {% endfor -%}
-            last_value(touches.known_customer_id ignore nulls) over before_touch as before_customer_id,
-            last_value(
-                case when touches.known_customer_id is not null then touches.occurred_at end ignore nulls
-            ) over before_touch as before_at,
-            first_value(touches.known_customer_id ignore nulls) over after_touch as after_customer_id,
-            first_value(
-                case when touches.known_customer_id is not null then touches.occurred_at end ignore nulls
-            ) over after_touch as after_at
+            device_key,
+            occurred_at,
+            true as is_identification,
+            case when count(distinct customer_id) = 1 then min(customer_id) end as customer_id
+        from {{ identifications }}
+        group by device_key, occurred_at
+        union all
+        select distinct
+            touches.device_key,
+            touches.occurred_at,
+            false as is_identification,
+            cast(null as varchar) as customer_id
         from {{ touches }} as touches
-        inner join device_people on touches.session_device = device_people.session_device and device_people.people > 1
+        inner join device_people on touches.device_key = device_people.device_key and device_people.people > 1
+        where touches.known_customer_id is null
+    ),
+
+    surrounded as (
+        select
+            device_key,
+            occurred_at,
+            is_identification,
+            max(case when is_identification then occurred_at end) over before_moment as before_at,
+            min(case when is_identification then occurred_at end) over after_moment as after_at
+        from moments
         window
-            before_touch as ({{ order_in_device }} rows between unbounded preceding and current row),
-            after_touch as ({{ order_in_device }} rows between current row and unbounded following)
+            before_moment as (
+                partition by device_key order by occurred_at
+                range between unbounded preceding and current row
+            ),
+            after_moment as (
+                partition by device_key order by occurred_at
+                range between current row and unbounded following
+            )
+    ),
+
+    enclosed as (
+        select
+            surrounded.device_key,
+            surrounded.occurred_at,
+            identified_before.customer_id
+        from surrounded
+        inner join moments as identified_before
+            on
+                surrounded.device_key = identified_before.device_key
+                and surrounded.before_at = identified_before.occurred_at
+                and identified_before.is_identification
+        inner join moments as identified_after
+            on
+                surrounded.device_key = identified_after.device_key
+                and surrounded.after_at = identified_after.occurred_at
+                and identified_after.is_identification
+        where
+            not surrounded.is_identification
+            and identified_before.customer_id = identified_after.customer_id
+            and epoch(surrounded.after_at) - epoch(surrounded.before_at) <= 30 * 86400
     )
 
     select
         {% for column in key %}touches.{{ column }},
         {% endfor -%}
-        case
-            when touches.known_customer_id is not null then touches.known_customer_id
-            when session_people.people = 1 then session_people.only_customer_id
-            when device_people.people = 1 then device_people.only_customer_id
-            when
-                shared_device_touches.before_customer_id = shared_device_touches.after_customer_id
-                and epoch(shared_device_touches.after_at) - epoch(shared_device_touches.before_at) <= 30 * 86400
-                then shared_device_touches.before_customer_id
-            else touches.record_customer_id
-        end as customer_id
+        coalesce(
+            touches.known_customer_id,
+            case when session_people.people = 1 then session_people.only_customer_id end,
+            case when device_people.people = 1 then device_people.only_customer_id end,
+            enclosed.customer_id,
+            touches.record_customer_id
+        ) as customer_id
     from {{ touches }} as touches
     left join session_people
         on {% for column in session %}touches.{{ column }} = session_people.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
-    left join device_people on touches.session_device = device_people.session_device
-    left join shared_device_touches
-        on {% for column in key %}touches.{{ column }} = shared_device_touches.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+    left join device_people on touches.device_key = device_people.device_key
+    left join enclosed on touches.device_key = enclosed.device_key and touches.occurred_at = enclosed.occurred_at
 {%- endmacro %}

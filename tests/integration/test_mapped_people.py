@@ -5,6 +5,7 @@ Who they are, what is published of them, and that no file doubles or loses anyth
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
@@ -87,6 +88,28 @@ entities:
     csat_score: Stars
 """,
 }
+MAPPINGS["ad_clients"] = """
+files: "*.csv"
+entities:
+  customers:
+    customer_key: Client
+    full_name: Name
+    email: Mail hash
+    phone: Phone hash
+    city: City
+    updated_at: Changed
+"""
+MAPPINGS["ad_messages"] = """
+files: "*.csv"
+entities:
+  messages:
+    message_id: ID
+    occurred_at: Time
+    event: Status
+    channel: Kind
+    phone: To
+    email: Mailbox
+"""
 CRM = """Nick,Name,Mobile,Mail,Card,UnionID,Changed
 ann@mailbox.cn,王安,138 1111 2222,ann@mailbox.cn,M1,,2026-05-01 10:00:00
 小波波,李波,,bo@mailbox.cn,,U-bo,2026-05-02 10:00:00
@@ -120,6 +143,25 @@ ORDERS = """Order,Time,Paid,Buyer,Name,Phone,UnionID
 9002,2026-05-21 10:00:00,20.00,,,,U-bo
 9003,2026-05-22 10:00:00,30.00,,赵一,,
 """
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# As ad platforms deliver people: hashes only, of whom Ann and Bo are known in plain elsewhere.
+AD_CLIENTS = f"""Client,Name,Mail hash,Phone hash,City,Changed
+9001,Ann Wang,,{digest("+8613811112222").upper()},Somewhere,2026-06-20 10:00:00
+9002,,{digest("bo@mailbox.cn")},,,2026-06-20 10:00:00
+9003,,{digest("stranger@post.cn")},{digest("")},,2026-06-20 10:00:00
+9004,,,{digest("8613800138000")},,2026-06-20 10:00:00
+9005,,,{digest("13800138000")},,2026-06-20 10:00:00
+"""
+AD_MESSAGES = f"""ID,Time,Status,Kind,To,Mailbox
+1,2026-06-21T08:00:00+08:00,Sent,短信,{digest("13811112222")},
+2,2026-06-21T08:00:00+08:00,Sent,E-Mail,,sha256:{digest("stranger@post.cn").upper()}
+3,2026-06-21T09:00:00+08:00,Click,短信,{digest("13811112222").upper()},
+"""
 # Everything by which one of these people could be found.
 ADDRESSES = (
     "ann@",
@@ -132,6 +174,10 @@ ADDRESSES = (
     "13900001111",
     "8812",
     "u-bo",
+    digest("13811112222"),
+    digest("+8613811112222"),
+    digest("bo@mailbox.cn"),
+    digest("stranger@post.cn"),
 )
 
 
@@ -159,6 +205,8 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     drop(home, "sms_log", "june.csv", MESSAGES)
     drop(home, "hotline", "june.csv", TICKETS)
     drop(home, "market", "may.csv", ORDERS)
+    drop(home, "ad_clients", "june.csv", AD_CLIENTS)
+    drop(home, "ad_messages", "june.csv", AD_MESSAGES)
     drop(
         home,
         "events",
@@ -218,12 +266,64 @@ def test_the_rows_of_four_exports_and_a_till_are_three_people(shop: Home):
     # An advertisement's click and the page that it opened are one visitor.
     assert people(shop)["crm", "click"] <= people(shop)["events", "device"]
     assert sorted(shop.query("select source_systems from marts.customers where not is_anonymous")) == [
+        ("ad_clients",),
+        ("ad_clients",),
+        ("ad_clients, ad_messages",),
+        ("ad_clients, ad_messages, crm, hotline, market, pos, sms_log",),
+        ("ad_clients, crm, hotline, market, sms_log",),
         ("crm, events",),
-        ("crm, hotline, market, pos, sms_log",),
-        ("crm, hotline, market, sms_log",),
         ("market",),
         ("sms_log",),
     ]
+
+
+def test_people_who_are_delivered_as_hashes_are_those_of_the_plain_values(shop: Home):
+    ann = one(shop, "select customer_id from marts.customer_identities where source_system = 'pos'")
+    clients = dict(
+        shop.query(
+            "select source_record_id, customer_id from marts.customer_identities where source_system = 'ad_clients'"
+        )
+    )
+    # The hash of a placeholder, or of an empty field, joins nobody to anybody.
+    assert len(set(clients.values())) == 5
+    assert clients["9001"] == ann
+    assert clients["9002"] in people(shop)["hotline", "requester"]
+    # A number hashed without its country, in either case, is one address; an unknown hash is one stranger.
+    assert people(shop)["ad_messages", "message_address"] == {ann, clients["9003"]}
+    assert shop.query(
+        "select event, channel from marts.messages where source_system = 'ad_messages' and customer_id = $1"
+        " order by occurred_at",
+        [ann],
+    ) == [("sent", "sms"), ("clicked", "sms")]
+
+
+def test_what_stands_of_a_person_has_its_source_and_a_hash_never_stands(shop: Home):
+    ann = one(shop, "select customer_id from marts.customer_identities where source_system = 'pos'")
+    assert shop.query(
+        "select attribute, source_system, record_type, distinct_values, is_conflicting"
+        " from marts.customer_attribute_sources where customer_id = $1 and attribute <> 'country' order by attribute",
+        [ann],
+    ) == [
+        ("city", "ad_clients", "customer", 1, False),
+        ("email", "crm", "customer", 1, False),
+        ("full_name", "pos", "member", 2, True),
+        ("phone", "pos", "member", 2, True),
+    ]
+    file = shop.path / "published" / "restricted" / "omnihouse_restricted.duckdb"
+    with duckdb.connect(str(file), read_only=True) as reader:
+        conflicts = reader.execute(
+            "select attribute, value, source_system, is_surviving from restricted.customer_attribute_conflicts"
+            " where customer_id = $1 order by attribute, place",
+            [ann],
+        ).fetchall()
+        contacts = str(reader.execute("select * from restricted.customer_contacts").fetchall())
+    assert conflicts == [
+        ("full_name", "王安", "pos", True),
+        ("full_name", "Ann Wang", "ad_clients", False),
+        ("phone", "139 0000 1111", "pos", True),
+        ("phone", "+86 138 1111 2222", "hotline", False),
+    ]
+    assert not any(digest in contacts for digest in ADDRESSES if len(digest) == 64)
 
 
 def test_touchpoints_have_a_time_a_channel_and_a_person(shop: Home):
@@ -336,6 +436,22 @@ def test_a_file_that_comes_again_changes_nothing_and_a_late_one_adds_its_rows(sh
     assert shop.query("select event from marts.messages where message_id = '4'") == [("opened",)]
     # A row that now says another event is another row; the two deliveries of the old one wait for a word.
     assert shop.query("select count(*) from ops.quarantine") == [(2,)]
+
+
+def test_a_second_persons_log_in_restates_what_was_the_only_ones(shop: Home):
+    ann = one(shop, "select customer_id from marts.customer_identities where source_system = 'pos'")
+    visits = (
+        "select page_path, customer_id = $1, is_anonymous from marts.touchpoints"
+        " join marts.customers using (customer_id)"
+        " where source_system = 'crm' and page_path in ('/early', '/tea') order by occurred_at"
+    )
+    # Only Ann was ever known on the device: what happened there before she logged in was hers.
+    assert shop.query(visits, [ann]) == [("/early", True, False), ("/tea", True, False)]
+    drop(shop, "visits", "later.csv", VISITS.splitlines()[0] + "\n20/06/2026 10:00,Page View,小波波,,D1,,,/bo\n")
+    outcome = shop.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    # Of two people the first page of a session stays with whom the session knew; the day before it was nobody's.
+    assert shop.query(visits, [ann]) == [("/early", False, True), ("/tea", True, False)]
 
 
 def test_a_rebuild_is_the_same(shop: Home):

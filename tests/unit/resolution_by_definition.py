@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -62,13 +62,22 @@ def at(day: int | None) -> datetime | None:
     return None if day is None else START + timedelta(days=day)
 
 
-def run(
-    records: list[Record],
-    assertions: list[Assertion],
+class Tables(NamedTuple):
+    """A company as the engine takes it."""
+
+    records: pa.Table
+    assertions: pa.Table
+    rules: pa.Table
+    blocked: pa.Table
+    overrides: pa.Table
+
+
+def tables(
+    records: Sequence[Record],
+    assertions: Sequence[Assertion],
     decisions: Iterable[Decision] = (),
     rules: list[tuple[Any, ...]] = RULES,
-    **more: Any,
-) -> identity.Resolution:
+) -> Tables:
     text = pa.string()
     record_table = pa.table(
         {
@@ -108,15 +117,32 @@ def run(
             )
         }
     )
-    return identity.resolve(
+    return Tables(
         record_table,
         assertion_table,
         pa.table({c: pa.array([r[i] for r in rules]) for i, c in enumerate(RULE_COLUMNS)}),
         pa.table({c: pa.nulls(0, text) for c in ("type", "value", "is_pattern", "reason")}),
-        pa.table({"record_key": pa.nulls(0, text), "birth_night": pa.nulls(0, pa.int64())}),
+        override_table,
+    )
+
+
+def run(
+    records: list[Record],
+    assertions: list[Assertion],
+    decisions: Iterable[Decision] = (),
+    rules: list[tuple[Any, ...]] = RULES,
+    **more: Any,
+) -> identity.Resolution:
+    given = tables(records, assertions, decisions, rules)
+    return identity.resolve(
+        given.records,
+        given.assertions,
+        given.rules,
+        given.blocked,
+        pa.table({"record_key": pa.nulls(0, pa.string()), "birth_night": pa.nulls(0, pa.int64())}),
         1,
         KEY,
-        overrides=override_table,
+        overrides=given.overrides,
         **more,
     )
 

@@ -57,8 +57,11 @@ def test_link_and_explain(records: Path, config: Path, tmp_path: Path, capsys: p
         "    | phone +8613812345670 (confidence 1)",
         "  3",
     ]
-    assert main(["explain", "1", "4", "--graph", str(graph)]) == 0
-    assert "different customers" in capsys.readouterr().out
+    assert main(["explain", "1", "4", "--graph", str(graph)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "1 and 4 are different customers, 1 and 4: no chain of accepted links joins them.",
+        "  - no identifier that one of them carries is carried by the other",
+    ]
     assert main(["explain", "4", "4", "--graph", str(graph)]) == 0
     assert main(["explain", "1", "99", "--graph", str(graph)]) == 2
     assert "99 is no record of this graph, which holds 5 records" in capsys.readouterr().err
@@ -108,7 +111,11 @@ def test_cluster(tmp_path: Path) -> None:
         ('[fuzzy]\nmail = "surname"\n', "[fuzzy] mail is 'surname'. Known are given_name, family_name"),
         ('[fuzzy]\nid = "other"\n', "id is the record_id; it cannot be compared too"),
         ('[rules]\nfile = "absent.csv"\n', "absent.csv: there is no such rule file"),
-        ("[rules]\nlimit = 3\n", "[rules] takes file and blocked"),
+        ("[rules]\nlimit = 3\n", "[rules] takes file, blocked, overrides"),
+        ("[rules]\nfile = 3\n", "[rules] takes file, blocked, overrides"),
+        ('[names]\nmobile = "phone"\n', "[names] mobile is 'phone'. Known are given_name, family_name, full_name"),
+        ('[names]\nid = "full_name"\n[rules]\n', "id is the record_id"),
+        ('[names]\nmobile = "given_name"\n', "[names] tell apart the people behind a value only where a rule asks"),
         ("[identifier]\n", "unknown setting identifier"),
         ("[identifiers\n", "is no TOML"),
     ],

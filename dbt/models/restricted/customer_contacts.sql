@@ -1,4 +1,4 @@
--- Grain: one row per known person with a name or a way to reach them. The only table with direct personal data.
+-- Grain: one row per known person with a name or a way to reach them.
 {{ config(materialized='table', schema='restricted') }}
 
 with customers as (

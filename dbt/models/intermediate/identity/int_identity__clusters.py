@@ -1,7 +1,8 @@
-# Grain: one row per result of the stitching engine; `part` says member, value, link, review, override or carrier.
-"""Runs the stitching engine over the records and assertions of tonight.
+# Grain: one row per result of the stitching engine; `part` says member, value, carrier, link, review or override.
+"""Runs the stitching engine: over everything the first time, then over what tonight's records can change.
 
-Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching.
+Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching, nor what a night
+can change.
 """
 
 import os
@@ -13,41 +14,49 @@ import identity
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
-    """The resolution's tables, one below the other."""
-    dbt.config(materialized="table")
-    records = dbt.ref("int_identity__records")
-    assertions = dbt.ref("int_identity__assertions")
+    """The resolution's tables, one below the other; on a later night the rows that differ."""
+    dbt.config(materialized="incremental", incremental_strategy="replace_gone")
+    tables = {
+        "records": dbt.ref("int_identity__records"),
+        "assertions": dbt.ref("int_identity__assertions"),
+        "decisions": dbt.source("ops", "identity_decisions"),
+    }
     rules = dbt.ref("identity_rules")
     blocked = dbt.ref("identity_blocked_values")
     overrides = dbt.ref("identity_overrides")
-    decisions = dbt.source("ops", "identity_decisions")
     run_parameters = dbt.source("ops", "run_parameters")
+    models = dbt.source("ops", "identity_models")
 
     key = os.environ.get("OMNIHOUSE_HOME_KEY", "")
     if not key:
         raise ValueError("OMNIHOUSE_HOME_KEY is not set. Customer ids need the key of the home, as hexadecimal digits.")
+    if dbt.is_incremental:
+        tables["last"] = session.table(str(dbt.this))
+
+    def query(sql: str, **small: pa.Table) -> pa.Table:
+        """Answer from the warehouse's tables and some small ones."""
+        for name, rows in small.items():
+            session.register(name, rows)
+        try:
+            return session.sql(sql).to_arrow_table()
+        finally:
+            for name in small:
+                session.unregister(name)
 
     home_key = bytes.fromhex(key)
-    record_table = records.order("record_key").to_arrow_table()
-    resolution = identity.resolve(
-        records=record_table,
-        assertions=assertions.order("record_key, type, value").to_arrow_table(),
+    night, retrain = run_parameters.project("night, retrain").fetchone()
+    stored = None if retrain else models.order("night desc").project("model").fetchone()
+    model_text = stored[0] if stored else None
+    for name, relation in tables.items():
+        session.execute(f"create or replace temp view {name} as {relation.sql_query()}")
+    tonight = identity.Tonight(
+        query=query,
         rules=rules.to_arrow_table(),
         blocked=blocked.to_arrow_table(),
-        births=decisions.aggregate("record_key, min(night) as birth_night").to_arrow_table(),
-        night=run_parameters.project("night").fetchone()[0],
+        overrides=identity.with_record_keys(overrides.to_arrow_table(), tables["records"].to_arrow_table, home_key),
+        night=night,
         home_key=home_key,
-        overrides=identity.with_record_keys(overrides.to_arrow_table(), record_table, home_key),
+        model=model_text,
+        may_learn=model_text is None,
     )
-    parts = [
-        ("member", resolution.members),
-        ("value", resolution.values),
-        ("link", resolution.links),
-        ("review", resolution.reviews),
-        ("override", resolution.overrides),
-        ("carrier", resolution.carriers),
-    ]
-    return pa.concat_tables(
-        [table.append_column("part", pa.array([part] * table.num_rows, pa.string())) for part, table in parts],
-        promote_options="permissive",
-    )
+    return identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight)

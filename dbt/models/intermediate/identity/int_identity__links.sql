@@ -1,5 +1,5 @@
 -- Grain: one row per accepted link between two records.
-{{ config(materialized='table') }}
+{{ config(materialized='view') }}
 
 with clusters as (
 

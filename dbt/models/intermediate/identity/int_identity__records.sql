@@ -68,6 +68,12 @@ home_country as (
 
 ),
 
+source_regions as (
+
+    select * from {{ ref('source_regions') }}
+
+),
+
 activity as (
 
     select * from {{ ref('int_identity__activity') }}
@@ -326,8 +332,12 @@ final as (
         keyed.source_system,
         keyed.record_type,
         keyed.source_record_id,
-        -- Phones without a prefix are read as numbers of the record's country, or of the company's.
-        coalesce(keyed.country_code, (select home_country.country_code from home_country)) as default_region,
+        -- Phones without a prefix are read as numbers of the record's country, of its source's, or of the company's.
+        coalesce(
+            keyed.country_code,
+            source_regions.default_region,
+            (select home_country.country_code from home_country)
+        ) as default_region,
         keyed.full_name,
         keyed.given_name,
         keyed.family_name,
@@ -350,6 +360,7 @@ final as (
         least(keyed.created_at, activity.first_active_at) as first_seen_at,
         greatest(keyed.updated_at, keyed.created_at, activity.last_active_at) as last_seen_at
     from keyed
+    left join source_regions on keyed.source_system = source_regions.source_system
     left join activity on keyed.record_key = activity.record_key
 
 )

@@ -1,5 +1,5 @@
 -- Grain: one row per thing that people are asked to decide about identity: a pair of customers or a value.
-{{ config(materialized='table') }}
+{{ config(materialized='view') }}
 
 with clusters as (
 

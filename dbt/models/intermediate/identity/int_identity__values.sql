@@ -1,5 +1,5 @@
 -- Grain: one row per identifier value: how many records carry it and whether it may link.
-{{ config(materialized='table') }}
+{{ config(materialized='view') }}
 
 with clusters as (
 

@@ -20,12 +20,18 @@ members as (
 
 ),
 
+identifications as (
+
+    select * from {{ ref('int_touchpoints__identifications') }}
+
+),
+
 identified as (
 
     select
         events.event_id,
         events.occurred_at,
-        sessions.session_device,
+        {{ device_key('events.device_id') }} as device_key,
         sessions.session_id,
         users.customer_id as known_customer_id,
         devices.customer_id as record_customer_id
@@ -38,7 +44,7 @@ identified as (
 
 final as (
 
-    {{ customers_of_touches('identified', ['event_id']) }}
+    {{ customers_of_touches('identified', ['event_id'], 'identifications') }}
 
 )
 

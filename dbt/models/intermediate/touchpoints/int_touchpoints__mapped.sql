@@ -19,6 +19,12 @@ members as (
 
 ),
 
+identifications as (
+
+    select * from {{ ref('int_touchpoints__identifications') }}
+
+),
+
 -- Only what happens on a site or in an app has sessions.
 web as (
 
@@ -77,7 +83,7 @@ identified as (
     select
         touchpoints.system,
         touchpoints.touchpoint_id,
-        touchpoints.session_device,
+        {{ device_key(device_value('touchpoints.system', 'touchpoints.device_id')) }} as device_key,
         touchpoints.occurred_at,
         sessions.session_id,
         case when touchpoints.record_type not in ('device', 'click') then members.customer_id end
@@ -92,7 +98,7 @@ identified as (
 
 customers as (
 
-    {{ customers_of_touches('identified', ['system', 'touchpoint_id']) }}
+    {{ customers_of_touches('identified', ['system', 'touchpoint_id'], 'identifications') }}
 
 ),
 

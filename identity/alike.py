@@ -1,0 +1,164 @@
+"""How alike two profiles are, field by field, as levels.
+
+Here: the levels of each field, best of several values, for given pairs of profiles; names in two scripts. Not here:
+which pairs (`neighbours`), what a level is worth (`households`), Splink's conditions (`comparisons`).
+
+Level 0 is "nothing alike", the highest level "equal", -1 "one of the two does not say". Only distinct pairs of values
+are compared, by Splink; a level depends on the two values alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from identity.comparisons import Comparer, levels_of
+from identity.features import BIRTH, FAMILY, GIVEN, Field
+from identity.names import Name, agree, script_of
+from identity.pinyin import pinyin_of
+from identity.profiles import Profiles
+
+LEVELS = {
+    "given_name": ("else", "near", "close", "form", "equal"),
+    "family_name": ("else", "near", "form", "equal"),
+    "birth_date": ("else", "slip", "equal"),
+    "street": ("else", "near", "equal"),
+    "postcode": ("else", "equal"),
+    "phone": ("else", "slip", "equal"),
+    "email": ("else", "slip", "mailbox", "equal"),
+    "gender": ("else", "equal"),
+}
+# The levels of Splink's comparisons, by the names above; a level that is not named counts as nothing alike.
+_AS = {
+    "given_name": {"near": 1, "close": 2, "initial": 2, "one letter": 2, "form": 3, "equal": 4},
+    "family_name": {"near": 1, "close": 1, "one letter": 1, "form": 2, "equal": 3},
+    "birth_date": {"one digit or swapped": 1, "equal": 2},
+    "street": {"one letter": 1, "close": 1, "equal": 2},
+    "phone": {"one character": 1, "equal": 2},
+    "email": {"one character": 1, "mailbox": 2, "equal": 3},
+}
+_KIND = {
+    "given_name": GIVEN,
+    "family_name": FAMILY,
+    "birth_date": BIRTH,
+    "street": "street",
+    "phone": "phone",
+    "email": "mailbox",
+}
+
+
+class _Names(NamedTuple):
+    given: str
+    family: str
+
+
+def levels(profiles: Profiles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """One row a pair, one column a field of `LEVELS`."""
+    out = np.full((len(left), len(LEVELS)), -1, dtype=np.int8)
+    for at, name in enumerate(LEVELS):
+        if name in ("postcode", "gender"):
+            one, other = profiles.single[name][left], profiles.single[name][right]
+            out[:, at] = np.where((one < 0) | (other < 0), -1, one == other)
+        elif name in profiles.several:
+            out[:, at] = _best(name, profiles, left, right)
+        else:
+            codes = profiles.single[name]
+            out[:, at] = _distinct(name, profiles.texts[name], codes[left], codes[right])
+    _two_scripts(profiles, left, right, out)
+    return out
+
+
+def _best(name: str, profiles: Profiles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The highest level among all values of the one and all of the other."""
+    found = np.full(len(left), -1, dtype=np.int8)
+    codes = profiles.several[name]
+    for one in range(codes.shape[1]):
+        for other in range(codes.shape[1]):
+            a, b = codes[left, one], codes[right, other]
+            both = np.flatnonzero((a >= 0) & (b >= 0))
+            if len(both):
+                found[both] = np.maximum(found[both], _distinct(name, profiles.texts[name], a[both], b[both]))
+    return found
+
+
+def _distinct(name: str, texts: Sequence[str], one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Levels of pairs of values by their codes."""
+    out = np.full(len(one), -1, dtype=np.int8)
+    known = np.flatnonzero((one >= 0) & (other >= 0))
+    out[known] = np.where(one[known] == other[known], len(LEVELS[name]) - 1, 0)
+    known = known[one[known] != other[known]]
+    if len(known) == 0:
+        return out
+    low, high = np.minimum(one[known], other[known]), np.maximum(one[known], other[known])
+    width = len(texts)
+    pairs, of_pair = np.unique(low * width + high, return_inverse=True)
+    a, b = pairs // width, pairs % width
+    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    chosen = [texts[i] for i in used.tolist()]
+    field = Field(_KIND[name] if name in (GIVEN, FAMILY) else name, _KIND[name], (name,))
+    comparer = Comparer(pa.table({field.name: pa.array(chosen, pa.string())}), [field])
+    splink = comparer.levels(place[: len(a)].astype(np.int64), place[len(a) :].astype(np.int64))[:, 0]
+    names = [level.name for level in levels_of(field, [field])][::-1]
+    of_level = np.array([_AS[name].get(level, 0) for level in names], dtype=np.int8)
+    found = of_level[splink]
+    if name in _HAN:
+        scripts = [script_of(text) for text in chosen]
+        for at in np.flatnonzero([scripts[i] != "latin" for i in place[: len(a)].tolist()]).tolist():
+            x, y = place[at], place[len(a) + at]
+            if scripts[y] != "latin":
+                found[at] = _HAN[name](chosen[x], chosen[y])
+    out[known] = found[of_pair]
+    return out
+
+
+def _han_given(one: str, other: str) -> int:
+    """Characters are no letters: names of one sound are alike, and names that share a character where each has two."""
+    if (read := pinyin_of(one)) and read == pinyin_of(other):
+        return 3
+    return int(len(one) == len(other) >= 2 and any(a == b for a, b in zip(one, other, strict=True)))
+
+
+def _han_family(one: str, other: str) -> int:
+    return 2 if (read := pinyin_of(one)) and read == pinyin_of(other) else 0
+
+
+_HAN: dict[str, Callable[[str, str], int]] = {"given_name": _han_given, "family_name": _han_family}
+
+
+def _two_scripts(profiles: Profiles, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+    """Names in two scripts agree by their sound, contradict where both are Chinese, and say nothing otherwise."""
+    given, family = list(LEVELS).index("given_name"), list(LEVELS).index("family_name")
+    codes = profiles.single["given_name"], profiles.single["family_name"]
+    latin = [
+        np.array([*(script_of(text) == "latin" for text in profiles.texts[name]), False], dtype=bool)
+        for name in ("given_name", "family_name")
+    ]
+    told = out[:, given] >= 0
+    rows = np.flatnonzero(told & (latin[0][codes[0][left]] != latin[0][codes[0][right]]))
+    known: dict[tuple[_Names, _Names], tuple[int, int]] = {}
+    texts = profiles.texts["given_name"], profiles.texts["family_name"]
+    for row in rows.tolist():
+        pair = _stated(texts, codes, int(left[row])), _stated(texts, codes, int(right[row]))
+        if pair not in known:
+            known[pair] = _scripts(*pair)
+        out[row, given], out[row, family] = known[pair]
+    rows = np.flatnonzero((out[:, family] >= 0) & ~told & (latin[1][codes[1][left]] != latin[1][codes[1][right]]))
+    out[rows, family] = -1
+
+
+def _stated(texts: tuple[list[str], list[str]], codes: tuple[np.ndarray, np.ndarray], row: int) -> _Names:
+    given, family = int(codes[0][row]), int(codes[1][row])
+    return _Names(texts[0][given], texts[1][family] if family >= 0 else "")
+
+
+def _scripts(one: _Names, other: _Names) -> tuple[int, int]:
+    names = [Name(script_of(n.given), n.given, n.family) for n in (one, other)]
+    found = agree(*names)
+    if found is None:
+        return -1, -1
+    read = [pinyin_of(n.family) or n.family.replace(" ", "") for n in (one, other)]
+    same = (2 if read[0] == read[1] else 0) if all(read) else -1
+    return (3, same) if found else (0, same)

@@ -1,0 +1,203 @@
+"""Which profiles of a home are worth comparing: those that share something rare.
+
+Here: texts one slip of the keyboard apart, found without comparing all; the keys of a profile, blocks of profiles with
+one key, the limit above which a block is dropped like a hub, candidate pairs. Not here: how alike a pair is (`alike`).
+
+A block's size is counted over all profiles, whichever of them are wanted tonight and whatever group they are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from identity.features import sound, spoken
+from identity.names import one_edit_apart
+from identity.profiles import Profiles
+
+PAIRS_PER_PROFILE = 15
+LARGEST_BLOCK = 200
+LEAST_BLOCK = 10
+_LONGEST_TEXT = 40  # characters of a text that slips are looked for in
+_SHORTEST_TEXT = 6
+_SLIP_BLOCK = 20
+
+Keys = tuple[np.ndarray, np.ndarray]  # profile and key of each membership
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Memberships by rule: `rules[r]` names it, `keys[r]` holds them."""
+
+    rules: list[str]
+    keys: list[Keys]
+
+
+def blocks_of(profiles: Profiles) -> Blocks:
+    """Every key of every profile."""
+    texts, single, several = profiles.texts, profiles.single, profiles.several
+    given, family = (_mapped(single[n], texts[n], spoken) for n in ("given_name", "family_name"))
+    family_sound = _mapped(single["family_name"], texts["family_name"], lambda text: sound(text) or text)
+    street, birth = single["street"], single["birth_date"]
+    mailbox = [text.split("@")[0] for text in texts["email"]]
+    rules: dict[str, Keys] = {
+        "phone": _each(several["phone"]),
+        "email": _each(several["email"]),
+        "mailbox": _each(_mapped(several["email"], mailbox, str)),
+        "phone slip": slip_keys(several["phone"], [text[-9:] for text in texts["phone"]]),
+        "mailbox slip": slip_keys(several["email"], mailbox),
+        "street": _each(street),
+        "street and family name": _each(_both(street, family_sound)),
+        "street and given name": _each(_both(street, given)),
+        "birth date": _each(birth),
+        "birth date and family name": _each(_both(birth, family_sound)),
+        "birth date and given name": _each(_both(birth, given)),
+        "name": _each(_both(given, family)),
+        "name and city": _each(_both(_both(given, family), single["city"])),
+        "name and postcode": _each(_both(_both(given, family), single["postcode"])),
+    }
+    return Blocks(list(rules), list(rules.values()))
+
+
+def slip_keys(code: np.ndarray, texts: Sequence[str]) -> Keys:
+    """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own."""
+    of_text, place = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
+    left, right = one_slip_pairs(of_text.tolist())
+    pair = np.concatenate([np.arange(len(left)), np.arange(len(left))])
+    end = np.concatenate([left, right])
+    order = np.argsort(end, kind="stable")
+    pair, end = pair[order], end[order]
+    profile, value = _each(np.where(code >= 0, place[code] if len(place) else -1, -1))
+    begins, ends = np.searchsorted(end, value), np.searchsorted(end, value, side="right")
+    counts = ends - begins
+    at = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
+    return np.repeat(profile, counts), pair[at]
+
+
+def one_slip_pairs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of distinct texts one slip apart (a character added, lost or changed, two neighbours swapped).
+
+    Two such texts share one of the forms that are left when one character is dropped, or one is such a form of the
+    other; so only texts with a common form are looked at (the deletion neighbourhood: T. Bocek, E. Hunt and B. Stiller,
+    Fast similarity search in large dictionaries, 2007). Forms that many texts have are dropped.
+    """
+    usable = np.array([i for i, t in enumerate(texts) if _SHORTEST_TEXT <= len(t) <= _LONGEST_TEXT], dtype=np.int64)
+    if len(usable) < 2:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    owners, forms = _deleted([texts[i] for i in usable.tolist()])
+    left, right = pairs_within((owners, np.unique(forms, return_inverse=True)[1]), len(usable), _SLIP_BLOCK)
+    known = usable.tolist()
+    near = np.array(
+        [one_edit_apart(texts[known[a]], texts[known[b]]) for a, b in zip(left.tolist(), right.tolist(), strict=True)],
+        dtype=bool,
+    )
+    return usable[left[near]], usable[right[near]]
+
+
+def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Each text's number with a hash of itself and of every text with one character less."""
+    size = np.array([len(t) for t in texts], dtype=np.int64)
+    width = int(size.max())
+    letters = np.array(texts, dtype=f"<U{width}").view(np.uint32).reshape(len(texts), width).astype(np.uint64)
+    base = np.uint64(0x9E3779B97F4A7C15)
+    owners, forms = [], []
+    with np.errstate(over="ignore"):
+        before = np.zeros((len(texts), width + 1), dtype=np.uint64)
+        for at in range(width):
+            inside = at < size
+            before[:, at + 1] = np.where(inside, before[:, at] * base + letters[:, at], before[:, at])
+        whole = before[:, width]
+        power = np.ones(width + 1, dtype=np.uint64)
+        for at in range(width):
+            power[at + 1] = power[at] * base
+        owners.append(np.arange(len(texts)))
+        forms.append(whole)
+        for at in range(width):
+            longer = np.flatnonzero(at < size)
+            tail = power[size[longer] - at - 1]
+            after = whole[longer] - before[longer, at + 1] * tail
+            owners.append(longer)
+            forms.append(before[longer, at] * tail + after)
+    owner, form = np.concatenate(owners), np.concatenate(forms)
+    order = np.lexsort((form, owner))
+    owner, form = owner[order], form[order]
+    once = np.ones(len(owner), dtype=bool)
+    once[1:] = (owner[1:] != owner[:-1]) | (form[1:] != form[:-1])
+    return owner[once], form[once]
+
+
+def limit_for(blocks: Blocks, n: int) -> int:
+    """The largest block size that keeps the pairs, counted once a block, within the budget."""
+    pairs = np.zeros(LARGEST_BLOCK + 1, dtype=np.int64)
+    size = np.arange(LARGEST_BLOCK + 1)
+    for _, key in blocks.keys:
+        counts = np.unique(key, return_counts=True)[1]
+        pairs += np.bincount(counts[counts <= LARGEST_BLOCK], minlength=LARGEST_BLOCK + 1) * (size * (size - 1) // 2)
+    fits = np.flatnonzero(np.cumsum(pairs) <= PAIRS_PER_PROFILE * n)
+    return max(int(fits.max(initial=0)), LEAST_BLOCK)
+
+
+def candidate_pairs(
+    blocks: Blocks, n: int, limit: int, group: np.ndarray, wanted: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct pairs of profiles (left < right, ascending) that share a block within the limit.
+
+    `group`: by profile the one group all its records are in, or -1; pairs within one group cost nothing more.
+    `wanted`: by profile; only pairs with a wanted end.
+    """
+    found = [np.empty(0, dtype=np.int64)]
+    for keys in blocks.keys:
+        left, right = pairs_within(keys, n, limit, wanted)
+        apart = (group[left] != group[right]) | (group[left] < 0)
+        found.append(np.unique(left[apart] * n + right[apart]))
+    pairs = np.unique(np.concatenate(found))
+    return pairs // max(n, 1), pairs % max(n, 1)
+
+
+def pairs_within(keys: Keys, n: int, limit: int, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs (left < right) with a common key that at most `limit` have; a pair may come more than once."""
+    owner, key = keys
+    order = np.lexsort((owner, key))
+    owner, key = owner[order], key[order]
+    once = np.ones(len(key), dtype=bool)
+    once[1:] = (key[1:] != key[:-1]) | (owner[1:] != owner[:-1])
+    owner, key = owner[once], key[once]
+    begins = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
+    sizes = np.diff(np.append(begins, len(key)))
+    kept = (sizes > 1) & (sizes <= limit)
+    if wanted is not None and len(begins):
+        kept &= np.logical_or.reduceat(wanted[owner], begins)
+    left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for size in np.unique(sizes[kept]).tolist():
+        rows = owner[begins[kept & (sizes == size)][:, None] + np.arange(size)]
+        a, b = np.triu_indices(size, 1)
+        one, other = rows[:, a].ravel(), rows[:, b].ravel()
+        if wanted is not None:
+            touched = wanted[one] | wanted[other]
+            one, other = one[touched], other[touched]
+        left.append(one)
+        right.append(other)
+    return np.concatenate(left), np.concatenate(right)
+
+
+def _mapped(code: np.ndarray, texts: Sequence[str], function: Callable[[str], str]) -> np.ndarray:
+    """The codes of a function's results."""
+    results = [function(text) for text in texts]
+    place = {text: at for at, text in enumerate(sorted(set(results)))}
+    of = np.array([*(place[text] if text else -1 for text in results), -1], dtype=np.int64)
+    return of[code]
+
+
+def _both(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    width = int(other.max(initial=0)) + 1
+    joined = np.where((one < 0) | (other < 0), -1, one * width + other)
+    return np.unique(joined, return_inverse=True)[1] - int((joined < 0).any())
+
+
+def _each(code: np.ndarray) -> Keys:
+    """Memberships of a column, or of several."""
+    table = code[:, None] if code.ndim == 1 else code
+    row, column = np.nonzero(table >= 0)
+    return row, table[row, column]
