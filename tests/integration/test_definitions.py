@@ -20,7 +20,7 @@ import pytest
 from tests.integration.conftest import Home
 from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
 from tests.integration.recompute_exports import exported
-from tests.integration.recompute_people import Identities, lifecycle, of_customers, rfm
+from tests.integration.recompute_people import Groups, Identities, lifecycle, of_customers, rfm
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
 SHOWN = 5
