@@ -41,7 +41,9 @@ def assertion(key: str, kind: str, value: str, day: int = 0) -> Row:
 def home(persons: int = 90, seed: int = 3) -> tuple[list[Row], list[Row], dict[str, str]]:
     """Persons with a card and an order that share a phone, and a slip of paper with name and street; couples too."""
     die = random.Random(seed)
-    records, assertions, group = [], [], {}
+    records: list[Row] = []
+    assertions: list[Row] = []
+    group: dict[str, str] = {}
     street = ""
     for at in range(persons):
         if at % 4 != 1:  # every fourth lives with the one before
