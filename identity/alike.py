@@ -58,60 +58,84 @@ class _Names(NamedTuple):
 def levels(profiles: Profiles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """One row a pair, one column a field of `LEVELS`."""
     out = np.full((len(left), len(LEVELS)), -1, dtype=np.int8)
+    stated = {name: _stated_pairs(profiles, name, left, right) for name in _KIND}
+    compared = _compare(profiles, stated)
     for at, name in enumerate(LEVELS):
-        if name in ("postcode", "gender"):
+        if name in _KIND:
+            # Of several values the most alike count.
+            np.maximum.at(out[:, at], stated[name].row, compared[name])
+        else:
             one, other = profiles.single[name][left], profiles.single[name][right]
             out[:, at] = np.where((one < 0) | (other < 0), -1, one == other)
-        elif name in profiles.several:
-            out[:, at] = _best(name, profiles, left, right)
-        else:
-            codes = profiles.single[name]
-            out[:, at] = _distinct(name, profiles.texts[name], codes[left], codes[right])
     _two_scripts(profiles, left, right, out)
     return out
 
 
-def _best(name: str, profiles: Profiles, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The highest level among all values of the one and all of the other."""
-    found = np.full(len(left), -1, dtype=np.int8)
-    codes = profiles.several[name]
+class _Stated(NamedTuple):
+    """Values that both of a pair state: the pair's row and two codes, the lower first."""
+
+    row: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _stated_pairs(profiles: Profiles, name: str, left: np.ndarray, right: np.ndarray) -> _Stated:
+    codes = profiles.several[name] if name in profiles.several else profiles.single[name][:, None]
+    rows, ones, others = [], [], []
     for one in range(codes.shape[1]):
         for other in range(codes.shape[1]):
             a, b = codes[left, one], codes[right, other]
             both = np.flatnonzero((a >= 0) & (b >= 0))
-            if len(both):
-                found[both] = np.maximum(found[both], _distinct(name, profiles.texts[name], a[both], b[both]))
-    return found
+            rows.append(both)
+            ones.append(a[both])
+            others.append(b[both])
+    row, a, b = np.concatenate(rows), np.concatenate(ones), np.concatenate(others)
+    return _Stated(row, np.minimum(a, b), np.maximum(a, b))
 
 
-def _distinct(name: str, texts: Sequence[str], one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Levels of pairs of values by their codes."""
-    out = np.full(len(one), -1, dtype=np.int8)
-    known = np.flatnonzero((one >= 0) & (other >= 0))
-    out[known] = np.where(one[known] == other[known], len(LEVELS[name]) - 1, 0)
-    known = known[one[known] != other[known]]
-    if len(known) == 0:
-        return out
-    low, high = np.minimum(one[known], other[known]), np.maximum(one[known], other[known])
-    width = len(texts)
-    pairs, of_pair = np.unique(low * width + high, return_inverse=True)
-    a, b = pairs // width, pairs % width
-    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    chosen = [texts[i] for i in used.tolist()]
-    field = Field(_KIND[name] if name in (GIVEN, FAMILY) else name, _KIND[name], (name,))
-    comparer = Comparer(pa.table({field.name: pa.array(chosen, pa.string())}), [field])
-    splink = comparer.levels(place[: len(a)].astype(np.int64), place[len(a) :].astype(np.int64))[:, 0]
-    names = [level.name for level in levels_of(field, [field])][::-1]
-    of_level = np.array([_AS[name].get(level, 0) for level in names], dtype=np.int8)
-    found = of_level[splink]
-    if name in _HAN:
-        scripts = [script_of(text) for text in chosen]
-        for at in np.flatnonzero([scripts[i] != "latin" for i in place[: len(a)].tolist()]).tolist():
-            x, y = place[at], place[len(a) + at]
-            if scripts[y] != "latin":
-                found[at] = _HAN[name](chosen[x], chosen[y])
-    out[known] = found[of_pair]
+def _compare(profiles: Profiles, stated: dict[str, _Stated]) -> dict[str, np.ndarray]:
+    """Levels of pairs of values: each distinct pair is compared once, those of all fields in one go."""
+    fields = [Field(name, kind, (name,)) for name, kind in _KIND.items()]
+    distinct: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    columns: dict[str, list[str | None]] = {name: [] for name in _KIND}
+    ends: list[tuple[np.ndarray, np.ndarray]] = []
+    size = 0
+    for name, (_, low, high) in stated.items():
+        width = max(len(profiles.texts[name]), 1)
+        pairs, of_pair = np.unique(low * width + high, return_inverse=True)
+        a, b = pairs // width, pairs % width
+        distinct[name] = a, b, of_pair
+        used, place = np.unique(np.concatenate([a[a != b], b[a != b]]), return_inverse=True)
+        for column, texts in columns.items():
+            texts += [profiles.texts[name][i] for i in used.tolist()] if column == name else [None] * len(used)
+        half = len(place) // 2
+        ends.append((size + place[:half], size + place[half:]))
+        size += len(used)
+    table = pa.table({name: pa.array(texts, pa.string()) for name, texts in columns.items()})
+    found = np.empty((0, len(fields)), dtype=np.int8)
+    if size:
+        found = Comparer(table, fields).levels(*(np.concatenate(end) for end in zip(*ends, strict=True)))
+    out, begin = {}, 0
+    for at, field in enumerate(fields):
+        name = field.name
+        a, b, of_pair = distinct[name]
+        names = [level.name for level in levels_of(field, fields)][::-1]
+        of_level = np.array([_AS[name].get(level, 0) for level in names], dtype=np.int8)
+        level = np.full(len(a), len(LEVELS[name]) - 1, dtype=np.int8)
+        unlike = np.flatnonzero(a != b)
+        level[unlike] = of_level[found[begin : begin + len(unlike), at]]
+        begin += len(unlike)
+        if name in _HAN:
+            _in_characters(name, profiles.texts[name], a, b, level)
+        out[name] = level[of_pair]
     return out
+
+
+def _in_characters(name: str, texts: Sequence[str], one: np.ndarray, other: np.ndarray, level: np.ndarray) -> None:
+    """Names of which neither is in Latin letters are compared as characters."""
+    latin = np.array([script_of(text) == "latin" for text in texts], dtype=bool)
+    for at in np.flatnonzero((one != other) & ~latin[one] & ~latin[other]).tolist():
+        level[at] = _HAN[name](texts[one[at]], texts[other[at]])
 
 
 def _han_given(one: str, other: str) -> int:

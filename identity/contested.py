@@ -1,46 +1,50 @@
 """Which groups of a home hold together when their records are alike, and which are contested.
 
-Here: groups that grow by what all their records say of each other, and the rule that nobody is given to one of two who
-plainly are two. Not here: scores (`likely`), what is legal and the final groups (`probable`, `resolution`).
+Here: what two groups say of each other altogether, groups that grow by it, and the rule that nobody is given to one of
+two who plainly are two. Not here: the worth of levels (`households`), which pairs (`likely`), what is legal and the
+final groups (`probable`, `resolution`).
 
-Two groups hold together only if the mean probability over everything that is told between them reaches the threshold
-(average linkage: R. Sokal and C. Michener, 1958). A receipt without a name on a telephone that two people use fits
-both, so it goes to neither: a union waits while a third group could as well have one of its sides but not the other.
+A name misspelt on one receipt contradicts, but the mailbox given on another is the same. So groups are compared as
+wholes: in each field by the most alike of their profiles. A receipt without a name on a telephone that two people use
+fits both and goes to neither: a union waits while a third group fits one of its sides as well, but plainly not the
+other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-_DIGITS = 9
-_LARGEST = 400  # groups that hang together; more stay apart
-_AS_WELL = 10.0  # odds this many times smaller still count as "could as well"
+LARGEST = 300  # groups that hang together; more stay apart
+_AS_WELL = 10.0  # odds at most so many times smaller still count as "as well"
+
+# Levels and rarities, a row a pair of groups, to the probability of one person and whether something speaks against it.
+Judge = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Pairs of groups by what two of their profiles say: a probability, and whether they say anything at all."""
+    """Pairs of groups by what two of their profiles say: levels by field, and how rare what is equal is."""
 
     left: np.ndarray
     right: np.ndarray
-    probability: np.ndarray
-    told: np.ndarray
+    levels: np.ndarray
+    rarity: np.ndarray
 
 
-def hold_together(n: int, union: np.ndarray, evidence: Evidence, sure: float) -> np.ndarray:
+def hold_together(n: int, union: np.ndarray, evidence: Evidence, judge: Judge, sure: float) -> np.ndarray:
     """The group that each of n groups ends up in. `union`: groups that hang together by sure pairs."""
     label = np.arange(n)
-    kept = evidence.told
-    left, right = evidence.left[kept], evidence.right[kept]
-    low, high = np.minimum(left, right), np.maximum(left, right)
+    if len(evidence.left) == 0:
+        return label
+    low, high = np.minimum(evidence.left, evidence.right), np.maximum(evidence.left, evidence.right)
     edge, of_pair = np.unique(low * n + high, return_inverse=True)
-    total = np.bincount(of_pair, weights=evidence.probability[kept], minlength=len(edge))
-    count = np.bincount(of_pair, minlength=len(edge)).astype(np.float64)
-    low, high = edge // max(n, 1), edge % max(n, 1)
+    levels, rarity = _altogether(len(edge), of_pair, evidence.levels, evidence.rarity)
+    low, high = edge // n, edge % n
     order = np.argsort(union[low], kind="stable")
-    low, high, total, count = low[order], high[order], total[order], count[order]
+    low, high, levels, rarity = low[order], high[order], levels[order], rarity[order]
     of_edge = union[low]
     if len(of_edge) == 0:
         return label
@@ -48,46 +52,75 @@ def hold_together(n: int, union: np.ndarray, evidence: Evidence, sure: float) ->
     for begin, end in zip(begins, [*begins[1:], len(of_edge)], strict=True):
         span = slice(begin, end)
         members, codes = np.unique(np.concatenate([low[span], high[span]]), return_inverse=True)
-        if len(members) <= _LARGEST:
-            half = end - begin
-            found = _grow(len(members), codes[:half], codes[half:], total[span], count[span], sure)
-            label[members] = members[found]
+        half = end - begin
+        component = _Component(len(members), codes[:half], codes[half:], levels[span], rarity[span], judge)
+        label[members] = members[component.grow(sure)]
     return label
 
 
-def _grow(k: int, left: np.ndarray, right: np.ndarray, total: np.ndarray, count: np.ndarray, sure: float) -> np.ndarray:
-    """The group of each of k groups, named by its smallest."""
-    sums, counts = np.zeros((k, k)), np.zeros((k, k))
-    sums[left, right] = sums[right, left] = total
-    counts[left, right] = counts[right, left] = count
-    label = np.arange(k)
-    while True:
-        mean = np.where(counts > 0, np.round(sums / np.maximum(counts, 1.0), _DIGITS), -1.0)
-        open_ = _uncontested(mean, sure)
-        best = np.where(open_, mean, -1.0).max(initial=-1.0)
-        if best < sure:
-            return label
-        one, other = np.nonzero(np.triu(open_ & (mean == best), 1))
-        first, second = int(one[0]), int(other[0])
-        for matrix in (sums, counts):
-            matrix[first] += matrix[second]
-            matrix[:, first] += matrix[:, second]
-            matrix[second], matrix[:, second] = 0.0, 0.0
-            matrix[first, first] = 0.0
-        label[label == second] = first
+def _altogether(
+    size: int, of_pair: np.ndarray, levels: np.ndarray, rarity: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """By field the highest level of the pairs of profiles, and among those of that level the rarest."""
+    best = np.full((size, levels.shape[1]), -1, dtype=np.int8)
+    np.maximum.at(best, of_pair, levels)
+    rarest = np.full(best.shape, np.inf)
+    np.minimum.at(rarest, of_pair, np.where(levels == best[of_pair], rarity, np.inf))
+    return best, rarest
 
 
-def _uncontested(mean: np.ndarray, sure: float) -> np.ndarray:
-    """Pairs of groups that may merge: sure, and no third group has one of them as well but plainly not the other."""
-    open_ = mean >= sure
-    odds = np.where(mean >= 0, mean / np.maximum(1 - mean, 1e-9), 0.0)
-    for a, b in zip(*np.nonzero(np.triu(open_, 1)), strict=True):
-        enough = odds[a, b] / _AS_WELL
-        apart = (mean[a] >= 0) & (mean[a] < sure)
-        rival = (mean[b] >= sure) & (odds[b] >= enough) & apart
-        apart = (mean[b] >= 0) & (mean[b] < sure)
-        rival |= (mean[a] >= sure) & (odds[a] >= enough) & apart
-        rival[[a, b]] = False
-        if rival.any():
-            open_[a, b] = open_[b, a] = False
-    return open_
+class _Component:
+    """Groups that hang together, and what each two of them say of each other."""
+
+    def __init__(
+        self, k: int, left: np.ndarray, right: np.ndarray, levels: np.ndarray, rarity: np.ndarray, judge: Judge
+    ) -> None:
+        fields = levels.shape[1]
+        self.levels = np.full((k, k, fields), -1, dtype=np.int8)
+        self.rarity = np.zeros((k, k, fields))
+        self.judge = judge
+        for one, other in ((left, right), (right, left)):
+            self.levels[one, other], self.rarity[one, other] = levels, rarity
+        self.fits, self.against = np.zeros((k, k)), np.zeros((k, k), dtype=bool)
+        fits, against = judge(levels, rarity)
+        for one, other in ((left, right), (right, left)):
+            self.fits[one, other], self.against[one, other] = fits, against
+
+    def grow(self, sure: float) -> np.ndarray:
+        """The group of each, named by its smallest; the best union that nobody contests is made first."""
+        label = np.arange(len(self.fits))
+        while True:
+            open_ = self._uncontested(sure)
+            if not open_.any():
+                return label
+            best = self.fits[open_].max()
+            one, other = np.nonzero(np.triu(open_ & (self.fits == best), 1))
+            self._merge(int(one[0]), int(other[0]))
+            label[label == other[0]] = one[0]
+
+    def _merge(self, first: int, second: int) -> None:
+        levels, rarity = _altogether(
+            len(self.fits),
+            np.tile(np.arange(len(self.fits)), 2),
+            np.concatenate([self.levels[first], self.levels[second]]),
+            np.concatenate([self.rarity[first], self.rarity[second]]),
+        )
+        fits, against = self.judge(levels, rarity)
+        gone = [first, second]
+        levels[gone], rarity[gone], fits[gone], against[gone] = -1, 0.0, 0.0, False
+        for table, row in ((self.levels, levels), (self.rarity, rarity), (self.fits, fits), (self.against, against)):
+            table[first], table[:, first] = row, row
+        for table, nothing in ((self.levels, -1), (self.rarity, 0.0), (self.fits, 0.0), (self.against, False)):
+            table[second], table[:, second] = nothing, nothing
+
+    def _uncontested(self, sure: float) -> np.ndarray:
+        """Pairs of groups that may merge: far more likely than what tears one of them between two who are unlike."""
+        fits = self.fits
+        odds = np.where(fits >= sure, fits / np.maximum(1 - fits, 1e-9), 0.0)
+        unlike = (fits < sure) & self.against
+        torn = np.zeros(len(fits))
+        for at in np.flatnonzero((odds > 0).sum(axis=1) > 1).tolist():
+            near = np.flatnonzero(odds[at])
+            weaker = np.minimum(odds[at, near][:, None], odds[at, near][None, :])
+            torn[at] = np.where(unlike[np.ix_(near, near)], weaker, 0.0).max()
+        return np.asarray((odds > 0) & (odds > _AS_WELL * np.maximum(torn[:, None], torn[None, :])))

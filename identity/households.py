@@ -24,6 +24,7 @@ CLASSES = ("person", "household", "strangers")
 _PERSON, _HOUSEHOLD, _STRANGERS = range(3)
 _ROUNDS = 200
 _LEAST = 1e-7
+_HARDLY = 0.2  # times as often as others
 _GIVEN, _FAMILY = FIELDS.index("given_name"), FIELDS.index("family_name")
 # What is expected beforehand, and how many pairs that expectation is worth.
 _BEFORE: dict[str, tuple[list[float], ...]] = {
@@ -73,7 +74,7 @@ def count_patterns(levels: np.ndarray) -> Counted:
     return Counted(levels[first], counts.astype(np.float64))
 
 
-def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float, profiles: int) -> Mixture:
+def learn(candidates: Counted, strangers: Counted, pairs: float, profiles: int) -> Mixture:
     """Fit the mixture.
 
     `candidates`: pairs of different groups that share a block. `strangers`: a sample of those that share none, counted
@@ -81,11 +82,6 @@ def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float
     other fields than contacts is what one person's records are alike in. `pairs`: of different groups, altogether.
     """
     before = [np.array(_BEFORE[name]) for name in FIELDS]
-    contacts = [name in ("phone", "email") for name in FIELDS]
-    known = [
-        np.zeros(len(b[0])) if c else _capped(_tally(inside, inside.counts, at, len(b[0])))
-        for at, (b, c) in enumerate(zip(before, contacts, strict=True))
-    ]
     mixture = Mixture(
         np.array([0.5 * profiles / pairs, 0.5 * profiles / pairs]),
         before,
@@ -101,7 +97,6 @@ def learn(candidates: Counted, strangers: Counted, inside: Counted, pairs: float
             rows = []
             for c in range(3):
                 hits = _tally(candidates, weights[:, c], at, len(start[c]))
-                hits = hits + (known[at] if c == _PERSON else 0.0)
                 hits = hits + (_tally(strangers, strangers.counts, at, len(start[c])) if c == _STRANGERS else 0.0)
                 rows.append((hits + _WORTH[c] * start[c]) / (hits.sum() + _WORTH[c]))
             level.append(np.maximum(np.array(rows), _LEAST))
@@ -123,10 +118,13 @@ def probability(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float
     return _posterior(levels, mixture, rarity)[:, _PERSON]
 
 
-def could_match(levels: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """Whether what both state would have been enough for a match, had it been equal."""
-    tops = np.array([len(LEVELS[name]) - 1 for name in FIELDS], dtype=np.int8)
-    return probability(np.where(levels >= 0, tops, -1).astype(np.int8), mixture) >= 0.5
+def speaks_against(levels: np.ndarray, mixture: Mixture) -> np.ndarray:
+    """Whether a field is unlike as one person's records hardly ever are."""
+    found = np.zeros(len(levels), dtype=bool)
+    for at, table in enumerate(mixture.level):
+        unlike = table[_PERSON] < _HARDLY * table[[_HOUSEHOLD, _STRANGERS]].max(axis=0)
+        found |= (levels[:, at] >= 0) & unlike[levels[:, at]]
+    return found
 
 
 def _posterior(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float = 0.0) -> np.ndarray:

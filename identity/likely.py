@@ -22,20 +22,24 @@ import pyarrow.compute as pc
 
 from identity import alike, households, neighbours
 from identity.cluster import components
-from identity.households import Counted, Mixture, could_match, count_patterns, probability
+from identity.contested import LARGEST, Evidence, hold_together
+from identity.households import Counted, Mixture, count_patterns, probability, speaks_against
 from identity.model import PAIR_SCHEMA, ModelError
-from identity.profiles import Profiles, likely_features, profiles_of
+from identity.profiles import SEVERAL, Profiles, likely_features, profiles_of
 
 __all__ = ["LikelyModel", "fit_likely", "likely_features", "likely_pairs"]
 
-SURE, DOUBTFUL = 0.6, 0.2
+SURE, DOUBTFUL = 0.7, 0.2
 FORMAT = 1
 LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
-_SAMPLE = 200_000
+_SAMPLE = 100_000
+_MOST_INSIDE = 20  # pairs of a profile within its group that learning looks at
+_LEAST = 1e-7
 _SHARED_BY = 3  # groups from which on a value's frequency is stored
 _MOST_ALIKE = 200  # records of one profile above which their pairs are dropped like a hub's
-_RARE = ("given_name", "family_name", "birth_date", "street", "postcode", "phone", "email")
+_BY_CHANCE = ("given_name", "family_name", "postcode")  # in what strangers are equal by chance
+_MOST_NAMES = 6  # names at one contact or street above which it says little: more than a household's, slips included
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ class LikelyModel:
     - `levels`: by field, the names of its levels; they have to be those of this version.
     - `share`: of the classes person and household among all pairs of different groups.
     - `level`: by field, a row of levels for each class; `family`: see `households.Mixture`.
-    - `frequencies`: by field, values that several groups state and their share; `rare`: the share of any other;
-      `usual`: the chance that two strangers are equal.
+    - `frequencies`: by field, values that several groups state and their share; `rare`: the share of any other.
+    - `common`: phones and mailboxes that so many names are given with that they say nothing.
     - `sure`, `doubtful`: thresholds for `resolve`; `block_limit`: profiles of a block above which it is dropped.
     """
 
@@ -56,7 +60,7 @@ class LikelyModel:
     family: list[list[float]]
     frequencies: dict[str, dict[str, float]]
     rare: dict[str, float]
-    usual: dict[str, float]
+    common: dict[str, list[str]]
     sure: float
     doubtful: float
     block_limit: int
@@ -97,27 +101,30 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
     them are together, not on their order, their keys or the groups' names.
     """
     home = _Home(features, groups)
+    common = {name: home.common(name) for name in SEVERAL}
+    home.profiles = home.profiles.without(common)
     n = len(home.profiles)
     blocks = neighbours.blocks_of(home.profiles)
     limit = neighbours.limit_for(blocks, n)
     left, right = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
     if len(np.unique(home.group)) < LEAST_GROUPS or len(left) < LEAST_PAIRS:
         return None
-    candidates = count_patterns(alike.levels(home.profiles, left, right))
-    pairs = float(n * (n - 1) // 2 - home.pairs_inside())
+    inside = home.inside()
+    pairs = float(n * (n - 1) // 2)
     drawn = _random_pairs(n, seed)
     apart = (home.only_group[drawn[0]] != home.only_group[drawn[1]]) | (home.only_group[drawn[0]] < 0)
     unseen = apart & ~np.isin(drawn[0] * n + drawn[1], left * n + right)
     sample = count_patterns(alike.levels(home.profiles, drawn[0][unseen], drawn[1][unseen]))
-    times = max(pairs - len(left), 0.0) / max(int(unseen.sum()), 1)
-    inside = count_patterns(alike.levels(home.profiles, *home.sample_inside(seed)))
-    mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), inside, pairs, n)
-    frequencies, rare, usual = {}, {}, {}
-    for name in _RARE:
+    times = max(pairs - len(left) - len(inside[0]), 0.0) / max(int(unseen.sum()), 1)
+    left, right = np.concatenate([left, inside[0]]), np.concatenate([right, inside[1]])
+    candidates = count_patterns(alike.levels(home.profiles, left, right))
+    mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), pairs, n)
+    frequencies, rare = {}, {}
+    for name in _BY_CHANCE:
         frequencies[name], rare[name] = home.frequencies(name)
-        # Strangers are equal in names by chance. In all else hardly ever: only what many share tells less than usual.
-        by_chance = float(mixture.level[households.FIELDS.index(name)][2, -1])
-        usual[name] = _six(by_chance) if name in ("given_name", "family_name") else rare[name]
+    frequencies["street"] = home.crowded("street")
+    # Strangers hardly ever are equal in a street, but where many live.
+    rare["street"] = _six(float(mixture.level[households.FIELDS.index("street")][2, -1]))
     return LikelyModel(
         {name: list(levels) for name, levels in alike.LEVELS.items()},
         [_six(v) for v in mixture.share.tolist()],
@@ -125,7 +132,7 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
         _rounded(mixture.family),
         frequencies,
         rare,
-        usual,
+        common,
         SURE,
         DOUBTFUL,
         limit,
@@ -148,6 +155,7 @@ def likely_pairs(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touched: pa.Array | None = None) -> pa.Table:
     """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
     home = _Home(features, groups)
+    home.profiles = home.profiles.without(model.common)
     n = len(home.profiles)
     wanted = None
     wanted_record = np.ones(features.num_rows, dtype=bool)
@@ -180,28 +188,33 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 
 def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
-    from identity.contested import Evidence, hold_together
-
     home = _Home(features, groups)
+    home.profiles = home.profiles.without(model.common)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
         for c in ("left_record", "right_record")
     ]
     group = home.group
     strong = pairs["probability"].to_numpy() >= model.sure
-    union = components(int(group.max(initial=-1)) + 1, group[ends[0][strong]], group[ends[1][strong]]).astype(np.int64)
+    n_groups, n = int(group.max(initial=-1)) + 1, len(home.profiles)
+    union = components(n_groups, group[ends[0][strong]], group[ends[1][strong]]).astype(np.int64)
+    size = np.bincount(union, minlength=1)
     node_group, node_profile = home.nodes()
-    left, right = _pairs_across(union[node_group], node_group)
-    evidence = Evidence(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, bool))
-    if len(left):
-        a, b = node_profile[left], node_profile[right]
-        n = len(home.profiles)
-        distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
-        levels = alike.levels(home.profiles, distinct // n, distinct % n)
-        score = _probability(home.profiles, model, distinct // n, distinct % n, levels)
-        told = could_match(levels, model.mixture)
-        evidence = Evidence(node_group[left], node_group[right], score[of_pair], told[of_pair])
-    label = hold_together(len(union), union, evidence, model.sure)
+    kept = (size > 1) & (size <= LARGEST)
+    inside = np.flatnonzero(kept[union[node_group]])
+    left, right = _pairs_across(union[node_group[inside]], node_group[inside])
+    left, right = inside[left], inside[right]
+    a, b = node_profile[left], node_profile[right]
+    distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
+    a, b = distinct // max(n, 1), distinct % max(n, 1)
+    levels = alike.levels(home.profiles, a, b)
+    rarity = _rarity(home.profiles, model, a, b, levels)
+    evidence = Evidence(node_group[left], node_group[right], levels[of_pair], rarity[of_pair])
+
+    def judge(levels: np.ndarray, rarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.round(probability(levels, model.mixture, _summed(rarity)), 9), speaks_against(levels, model.mixture)
+
+    label = hold_together(n_groups, union, evidence, judge, model.sure)
     return pairs.append_column("is_supported", pa.array(label[group[ends[0]]] == label[group[ends[1]]]))
 
 
@@ -238,11 +251,20 @@ class _Home:
         counts = np.bincount(self.only_group[self.only_group >= 0])
         return int((counts * (counts - 1) // 2).sum())
 
-    def sample_inside(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Neighbours in the order of their content within a group: one pair a profile, so that none weighs more."""
+    def inside(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of profiles within one group; of a group with very many, neighbours in the order of their content."""
         group, profile = self.nodes()
-        same = np.flatnonzero(group[1:] == group[:-1])
-        return profile[same], profile[same + 1]
+        group, profile = group[self.only_group[profile] >= 0], profile[self.only_group[profile] >= 0]
+        sizes = np.bincount(group) if len(group) else np.empty(0, dtype=np.int64)
+        begins = np.cumsum(sizes) - sizes
+        left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for size in np.unique(sizes[sizes > 1]).tolist():
+            rows = profile[begins[sizes == size][:, None] + np.arange(size)]
+            a, b = np.triu_indices(size, 1)
+            near = b - a <= _MOST_INSIDE
+            left.append(rows[:, a[near]].ravel())
+            right.append(rows[:, b[near]].ravel())
+        return np.concatenate(left), np.concatenate(right)
 
     def records_of(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All pairs of records in different groups that show the pairs of profiles; and which pair they show."""
@@ -265,44 +287,61 @@ class _Home:
     def frequencies(self, name: str) -> tuple[dict[str, float], float]:
         """Shares of the groups that state a value, for values of several groups; and of any other."""
         group, profile = self.nodes()
-        codes = self.profiles.several[name] if name in self.profiles.several else self.profiles.single[name][:, None]
-        held = codes[profile]
-        row, column = np.nonzero(held >= 0)
-        width = int(codes.max(initial=0)) + 1
-        once = np.unique(group[row] * width + held[row, column])
+        code = self.profiles.single[name][profile]
+        width = int(code.max(initial=0)) + 1
+        once = np.unique(group[code >= 0] * width + code[code >= 0])
         total = max(len(np.unique(once // width)), 1)
         counts = np.bincount(once % width, minlength=width)
-        texts = self.profiles.texts[name]
         shared = np.flatnonzero(counts >= _SHARED_BY).tolist()
         few = counts[(counts > 0) & (counts < _SHARED_BY)].astype(np.float64)
         rare = float((few * few).sum() / few.sum()) / total if len(few) else 1.0 / total
-        return {texts[code]: _six(counts[code] / total) for code in shared}, _six(rare)
+        return {self.profiles.texts[name][code]: _six(counts[code] / total) for code in shared}, _six(rare)
+
+    def names_at(self, name: str) -> np.ndarray:
+        """By value, how many full names it is stated with."""
+        several, single = self.profiles.several, self.profiles.single
+        codes = several[name] if name in several else single[name][:, None]
+        given, family = single["given_name"], single["family_name"]
+        row, column = np.nonzero((codes >= 0) & (given >= 0)[:, None])
+        full = given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1
+        pairs = np.unique(np.stack([codes[row, column], full]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self.profiles.texts[name]))
+
+    def common(self, name: str) -> list[str]:
+        """Values with more names than a household has."""
+        return [self.profiles.texts[name][code] for code in np.flatnonzero(self.names_at(name) > _MOST_NAMES).tolist()]
+
+    def crowded(self, name: str) -> dict[str, float]:
+        """Shares of the groups at values with more names than a household has."""
+        names = self.names_at(name)
+        total = max(len(np.unique(self.group)), 1)
+        crowded = np.flatnonzero(names > _MOST_NAMES).tolist()
+        return {self.profiles.texts[name][code]: _six((names[code] - _MOST_NAMES) / total) for code in crowded}
 
 
 def _scores(profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return _probability(profiles, model, left, right, alike.levels(profiles, left, right))
+    levels = alike.levels(profiles, left, right)
+    rarity = _rarity(profiles, model, left, right, levels)
+    return np.round(probability(levels, model.mixture, _summed(rarity)), 9)
 
 
-def _probability(
+def _summed(rarity: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(np.isfinite(rarity), rarity, 0.0).sum(axis=1))
+
+
+def _rarity(
     profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray, levels: np.ndarray
 ) -> np.ndarray:
-    rarity = np.zeros(len(left))
-    for name in _RARE:
+    """By pair and field, what an equal value adds to the log likelihood among strangers; 0 where none is equal."""
+    rarity = np.zeros(levels.shape)
+    for name, known in model.frequencies.items():
         at = households.FIELDS.index(name)
         equal = np.flatnonzero(levels[:, at] == len(alike.LEVELS[name]) - 1)
-        if len(equal) == 0:
-            continue
-        known, rare = model.frequencies[name], model.rare[name]
-        share = np.array([known.get(text, rare) for text in profiles.texts[name]])
-        if name in profiles.several:
-            # Of several equal values the rarest tells the most.
-            one, other = profiles.several[name][left[equal]], profiles.several[name][right[equal]]
-            same = (one[:, :, None] == other[:, None, :]) & (one[:, :, None] >= 0)
-            found = np.where(same, np.where(one >= 0, share[one], np.inf)[:, :, None], np.inf).min(axis=(1, 2))
-        else:
-            found = share[profiles.single[name][left[equal]]]
-        rarity[equal] += np.log(found / model.usual[name])
-    return np.round(probability(levels, model.mixture, rarity), 9)
+        usual = model.level[name][2][-1]
+        if len(equal):
+            share = np.array([known.get(text, model.rare[name]) for text in profiles.texts[name]])
+            rarity[equal, at] = np.log(np.maximum(share, _LEAST)[profiles.single[name][left[equal]]] / usual)
+    return rarity
 
 
 def _pairs_across(union: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,11 @@ Here: the table, the whole of it and what of it a night replaces. Not here: the 
 behind what changed (`incremental`, which also says why the rest cannot have changed), where the table is kept.
 
 The table has one row per result; `part` says which: `member`, `value`, `carrier`, `link`, `review` and `override` as in
-`Resolution`, `pair` (a probable pair: `score`, and `links` if it is supported) and `model` (the artefact that scored
-the pairs: its JSON as `value`, its version as `value_hash`). A member's row also has its `component`, the `exact_group`
-that it was in before probable pairs, and its `content`: one number over everything that the record and its assertions
-say, by which a changed record is known. So the table says itself what it was made from, and it does not matter whether
-the night that made it went on to be published.
+`Resolution`, `pair` (a probable pair: `score`, and `links` if it is supported) and `model` (the
+artefact that scored the pairs: its JSON as `value`, its version as `value_hash`). A member's row also has its
+`component`, the `exact_group` that it was in before probable pairs, and its `content`: one number over everything that
+the record and its assertions say, by which a changed record is known. So the table says itself what it was made from,
+and it does not matter whether the night that made it went on to be published.
 
 Probable pairs are scored anew over all records, for their blocks are counted over all; what follows from them is worked
 out only where a pair came, went or changed.

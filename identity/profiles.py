@@ -7,6 +7,7 @@ alike two are (`alike`), what that is worth (`households`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,15 @@ class Profiles:
 
     def __len__(self) -> int:
         return len(self.single[SINGLE[0]])
+
+    def without(self, values: Mapping[str, Sequence[str]]) -> Profiles:
+        """The same profiles as if they did not state some values."""
+        several = dict(self.several)
+        for name, texts in values.items():
+            dropped = set(texts)
+            gone = np.array([*(text in dropped for text in self.texts[name]), False], dtype=bool)
+            several[name] = np.where(gone[several[name]], -1, several[name])
+        return Profiles(self.of_record, self.single, several, self.texts)
 
 
 def profiles_of(features: pa.Table) -> Profiles:

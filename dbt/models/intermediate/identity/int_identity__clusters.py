@@ -1,8 +1,9 @@
-# Grain: one row per result of the stitching engine; `part` says member, value, carrier, link, review or override.
+# Grain: one row per result of the stitching engine; `part` says of what kind.
 """Runs the stitching engine: over everything the first time, then over what tonight's records can change.
 
-Here: the hand-over between the warehouse and the `identity` package. Not here: any rule of stitching, nor what a night
-can change.
+Here: the hand-over between the warehouse and the `identity` package, and when a model of probable links is learned:
+where it is asked for, or where there is none yet and hardly anybody has an id. Not here: any rule of stitching, nor
+what a night can change.
 """
 
 import os
@@ -11,6 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 import identity
+
+# Fewer customers than this may find their ids changed by a first model without being asked.
+LEARNS_BELOW = 50
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -24,8 +28,8 @@ def model(dbt: Any, session: Any) -> pa.Table:
     rules = dbt.ref("identity_rules")
     blocked = dbt.ref("identity_blocked_values")
     overrides = dbt.ref("identity_overrides")
-    run_parameters = dbt.source("ops", "run_parameters")
     models = dbt.source("ops", "identity_models")
+    run_parameters = dbt.source("ops", "run_parameters")
 
     key = os.environ.get("OMNIHOUSE_HOME_KEY", "")
     if not key:
@@ -43,12 +47,15 @@ def model(dbt: Any, session: Any) -> pa.Table:
             for name in small:
                 session.unregister(name)
 
+    for name, relation in tables.items():
+        session.execute(f"create or replace temp view {name} as {relation.sql_query()}")
     home_key = bytes.fromhex(key)
     night, retrain = run_parameters.project("night, retrain").fetchone()
     stored = None if retrain else models.order("night desc").project("model").fetchone()
-    model_text = stored[0] if stored else None
-    for name, relation in tables.items():
-        session.execute(f"create or replace temp view {name} as {relation.sql_query()}")
+    known = query(
+        "select count(distinct customer_id) as customers from decisions"
+        " semi join (from records where not is_anonymous) using (record_key)"
+    )["customers"][0].as_py()
     tonight = identity.Tonight(
         query=query,
         rules=rules.to_arrow_table(),
@@ -56,7 +63,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         overrides=identity.with_record_keys(overrides.to_arrow_table(), tables["records"].to_arrow_table, home_key),
         night=night,
         home_key=home_key,
-        model=model_text,
-        may_learn=model_text is None,
+        model=stored[0] if stored else None,
+        may_learn=retrain or (stored is None and known < LEARNS_BELOW),
     )
     return identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight)
