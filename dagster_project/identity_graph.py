@@ -57,7 +57,7 @@ _GRAPH = """
             clusters.in_tree
         from clusters
         left join intermediate.int_identity__members as members
-            on clusters.part = 'member' and clusters.record_key = members.record_key
+            on members.record_key = case clusters.part when 'member' then clusters.record_key end
         where clusters.part in ('member', 'value', 'link', 'review', 'override')
         union all by name
         select 'unlinked' as kind, carried.record_key, carried.type, carried.value, clusters.status, clusters.reason

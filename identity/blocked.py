@@ -7,7 +7,7 @@ An exact value is normalised like the data, so `Test@Example.com` also blocks `t
 is blocked in every country, since people type placeholders without a thought for one; with a plus, only that number. A
 pattern is matched against the whole normalised value; for a phone, against its digits without the country code.
 Values that could not be normalised are matched as they were typed. An exact value also blocks its hashes; what a
-pattern stands for cannot be hashed, so a hash is blocked by one only when its plain value is among the data.
+pattern stands for cannot be hashed.
 """
 
 from __future__ import annotations

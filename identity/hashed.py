@@ -85,16 +85,21 @@ def hashed_forms(kind: str, value: str, typed: str | None = None) -> set[str]:
     return hashed(spellings)
 
 
-def plain_values(kind: str, value: pa.Array, texts: pa.Array, regions: pa.Array) -> pa.Array:
+def plain_values(
+    kind: str, value: pa.Array, texts: pa.Array, regions: pa.Array, is_blocked: pa.Array | None = None
+) -> pa.Array:
     """The normalised values with each hash replaced by its plain value, where that is among them; as long as `value`.
 
-    `texts`: what each value was normalised from; `regions`: the default country of each, for phones.
+    `texts`: what each value was normalised from; `regions`: the default country of each, for phones; `is_blocked`:
+    which values link nobody and are no reading of a hash.
     """
     of_hash = is_hash(value)
     if not pc.any(of_hash).as_py():
         return value
     wanted = {bytes.fromhex(text.removeprefix(HASH_PREFIX)) for text in value.filter(of_hash).unique().to_pylist()}
     plain = pc.and_(pc.is_valid(value), pc.invert(of_hash))
+    if is_blocked is not None:
+        plain = pc.and_(plain, pc.invert(is_blocked))
     exact: dict[bytes, str] = {}
     for text, typed in zip(value.filter(plain).to_pylist(), texts.filter(plain).to_pylist(), strict=True):
         for spelling in spellings_of(kind, text, typed):

@@ -3,8 +3,8 @@
 Here: the table, the whole of it and what of it a night replaces. Not here: the resolution (`resolution`), the values
 behind what changed (`incremental`, which also says why the rest cannot have changed), where the table is kept.
 
-The table has one row per result; `part` says which: `member`, `value`, `carrier`, `watched`, `link`, `review` and
-`override` as in `Resolution`, `pair` (a probable pair: `score`, and `links` if it is supported) and `model` (the
+The table has one row per result; `part` says which: `member`, `value`, `carrier`, `link`, `review` and `override` as in
+`Resolution`, `pair` (a probable pair: `score`, and `links` if it is supported) and `model` (the
 artefact that scored the pairs: its JSON as `value`, its version as `value_hash`). A member's row also has its
 `component`, the `exact_group` that it was in before probable pairs, and its `content`: one number over everything that
 the record and its assertions say, by which a changed record is known. So the table says itself what it was made from,
@@ -405,7 +405,6 @@ def _resolved(
         "link": found.links,
         "review": found.reviews.append_column("record_key", found.reviews["left_record"]),
         "override": found.overrides,
-        "watched": found.watched,
     }
 
 

@@ -7,6 +7,7 @@ here: the hash itself (`anchors`), obeying decisions (`overrides`).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,15 +18,16 @@ _HASHED = re.compile(rf"(?P<kind>.*/)h_[a-z2-7]{{{ID_CHARACTERS}}}", re.DOTALL)
 _COLUMNS = ("record_key", "other_record_key")
 
 
-def with_record_keys(overrides: pa.Table, records: pa.Table, home_key: bytes) -> pa.Table:
+def with_record_keys(overrides: pa.Table, give_records: Callable[[], pa.Table], home_key: bytes) -> pa.Table:
     """The overrides with the key of the record in place of its published one; a name that fits no record stays.
 
-    `records`: as for `resolve`. Costs nothing unless an override names a hash.
+    `give_records` is asked for the records, as for `resolve`, only when an override names a hash.
     """
     columns = {name: overrides[name].cast(pa.string()).to_pylist() for name in _COLUMNS}
     named = {text.strip() for cells in columns.values() for text in cells if text and _HASHED.fullmatch(text.strip())}
     if not named:
         return overrides
+    records = give_records()
     key = records["record_key"].combine_chunks().cast(pa.string())
     kind = records["record_type"].combine_chunks().cast(pa.string())
     source = records["source_system"].combine_chunks().cast(pa.string())

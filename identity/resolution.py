@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 
 from identity import anchors, tree
 from identity.careful import join_anonymous, link_cells
-from identity.carriers import carriers_of
 from identity.cluster import components
 from identity.limits import Limits, hard_values
 from identity.overrides import decide, pairs_of
@@ -78,8 +77,6 @@ class Resolution:
       value may link, so whether what happens to one of its carriers may matter to the others).
     - `components`, one row per record: `record_key`, `component`, the smallest key among the records that linking
       values, overrides and probable pairs join it to, one person or not. No group reaches beyond one.
-    - `watched`, one row per record and value of every hub, every shared value and every value in `reviews`:
-      `record_key`, `type`, `value_hash`, `status`.
     """
 
     members: pa.Table
@@ -89,7 +86,6 @@ class Resolution:
     overrides: pa.Table
     carriers: pa.Table
     components: pa.Table
-    watched: pa.Table
 
 
 class Likely(NamedTuple):
@@ -308,14 +304,7 @@ def resolve(
     by_rank = np.empty(n, dtype=np.int64)
     by_rank[key_rank] = np.arange(n)
     component_table = pa.table({"record_key": key, "component": key.take(pa.array(by_rank[first[whole]]))})
-    refused = np.array([refusal.value for refusal in linked.refusals if refusal.value is not None], dtype=np.int64)
-    shown = np.union1d(
-        np.flatnonzero((judged.status == HUB) | ((judged.status == SHARED) & (values.carriers > 1))), refused
-    )
-    watched = carriers_of(shown, values, judged.status, key, _hex)
-    return Resolution(
-        members, value_table, link_table, reviews, decided.report, carrier_table, component_table, watched
-    )
+    return Resolution(members, value_table, link_table, reviews, decided.report, carrier_table, component_table)
 
 
 def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.blocked import blocked_reason
-from identity.hashed import HASHED_TYPES, plain_values
+from identity.hashed import HASHED_TYPES, is_hash, plain_values
 from identity.normalise import normalise_values
 from identity.rules import BlockedValue, Rule, RuleError
 
@@ -167,7 +167,8 @@ def _one_type(
     value, why = _normalised(texts, way, way_kinds)
     if kind in HASHED_TYPES.values():
         regions = pa.array([region for _, region in way_kinds], pa.string()).take(pa.array(way))
-        value = plain_values(kind, value, texts, regions)
+        is_blocked = pc.is_valid(blocked_reason(kind, value, blocked)) if pc.any(is_hash(value)).as_py() else None
+        value = plain_values(kind, value, texts, regions, is_blocked)
     # A null value is dropped: a field left empty is no identifier.
     is_null = pc.is_null(texts).to_numpy(zero_copy_only=False)
     usable = pc.is_valid(value)

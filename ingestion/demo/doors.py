@@ -106,8 +106,8 @@ def _phone(die: random.Random, person: Person, day: int, rates: NoiseRates, home
         number = wrong_phone(die, number)
         buyer.tags.add("wrong_phone")
         buyer.undecidable = not buyer.name
-    elif person.shares_phone:
-        buyer.tags.add("shared_phone")
+    elif person.shares_phone or person.passed_on(number):
+        buyer.tags.add("shared_phone" if person.shares_phone else "recycled_phone")
         buyer.undecidable = not buyer.name
     buyer.phone = write_phone(die, number, home)
 

@@ -168,7 +168,7 @@ def _of_phone(person: Person, phone: str) -> tuple[str, bool, str]:
     """(whose number it is, whether it fits two people, why): a log of numbers has no names to tell them apart."""
     if person.shares_phone and person.partner is not None:
         return f"p{min(person.index, person.partner):07d}", True, "shared_phone"
-    passed_on = phone == person.phones[0][1] and (person.took_over or person.passed_on_to is not None)
+    passed_on = person.passed_on(phone)
     return person.person_id, passed_on, "recycled_phone" if passed_on else ""
 
 

@@ -84,6 +84,10 @@ class Person:
             return False
         return self.guest_buyer or (self.registers_second_phone and self.card_day < day)
 
+    def passed_on(self, number: str) -> bool:
+        """Whether the number was a stranger's before, or is one's later: then it fits two people without a name."""
+        return number == self.phones[0][1] and (self.took_over or self.passed_on_to is not None)
+
     def trait(self, salt: int) -> random.Random:
         """A generator of this person and purpose: the same draws on every night."""
         return random.Random(self.code ^ (salt * 0x9E3779B97F4A7C15))
@@ -314,7 +318,12 @@ class Population:
         for giver in sorted(givers, key=lambda p: (-p.phones[1][0], p.index)):
             gap_over = giver.phones[1][0] + RECYCLE_GAP
             fits = (
-                p for p in takers if p.joined >= gap_over and p.country == giver.country and p.index != giver.partner
+                p
+                for p in takers
+                if p.joined >= gap_over
+                and p.country == giver.country
+                and p.index != giver.partner
+                and p.given != giver.given  # a namesake could not be told from the one who gave the number up
             )
             taker = next(fits, None)
             if taker is None:

@@ -253,7 +253,7 @@ def _desk_voice(person: Person, rates: NoiseRates) -> Registration:
         family, given = _name(person, 111, rates, tags)
     else:
         tags.add("nameless")
-    undecidable = person.shares_phone and not given
+    undecidable = (person.shares_phone or person.passed_on(number)) and not given
     record_id = str(1_900_000_000_000 + (person.index * 2 + 1) * 4_099 + 17)
     version = Version(moment(person, day, 120), number, None)
     return Registration(

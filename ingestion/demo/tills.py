@@ -261,7 +261,7 @@ class Tills:
             receipt.tags.add("shared_phone")
         if die.random() < self.rates.nameless_receipts:
             receipt.tags.add("nameless")
-            receipt.undecidable = shared or wrong
+            receipt.undecidable = shared or wrong or person.passed_on(number)
         elif shared and person.same_initial and die.random() < 0.5:
             receipt.name = f"{person.given_latin[0]}. {person.family_latin}"
             receipt.tags.add("initial_only")

@@ -20,7 +20,7 @@ import pytest
 from tests.integration.conftest import Home
 from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
 from tests.integration.recompute_exports import exported
-from tests.integration.recompute_people import Identities, lifecycle, of_customers, rfm
+from tests.integration.recompute_people import Groups, Identities, lifecycle, of_customers, rfm
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
 SHOWN = 5
@@ -183,15 +183,25 @@ def customer_of(company: Home, identities: Identities) -> dict[str, str]:
     return {identities.key_of.get(key, key): customer for key, customer in published.items()}
 
 
-def test_who_is_who(identities: Identities, customer_of):
-    """Exact values make the groups: nobody reaches beyond one, and one without a contradiction is one person."""
+def test_who_is_who(company: Home, identities: Identities, customer_of):
+    """Exact values make the groups, and one without a contradiction is one person.
+
+    Nobody reaches beyond one group but by probable links.
+    """
     assert identities.records.keys() == customer_of.keys()
+    with duckdb.connect(str(company.path / "warehouse.duckdb"), read_only=True) as warehouse:
+        likely = warehouse.execute(
+            "select record_key, other_record_key from intermediate.int_identity__links where type = 'probable'"
+        ).fetchall()
+    reach = Groups()
+    for pair in likely:
+        reach.union([identities.known.find(key) for key in pair])
     groups_of = defaultdict(set)
     whole = several = 0
     for group in identities.known_groups():
         customers = {customer_of[record.key] for record in group}
         for customer in customers:
-            groups_of[customer].add(identities.known.find(group[0].key))
+            groups_of[customer].add(reach.find(identities.known.find(group[0].key)))
         if identities.has_no_contradiction(group):
             assert len(customers) == 1, [record.key for record in group]
             whole += len(group) > 1

@@ -351,7 +351,7 @@ def test_messages_say_what_was_said_to_whom(shop: Home):
     ann = one(shop, "select customer_id from marts.customer_identities where source_system = 'pos'")
     assert shop.query(
         "select channel, event, campaign, template, is_first_click from marts.messages where customer_id = $1"
-        " order by occurred_at",
+        " and source_system = 'sms_log' order by occurred_at",
         [ann],
     ) == [
         ("sms", "sent", "618", None, False),
@@ -361,7 +361,7 @@ def test_messages_say_what_was_said_to_whom(shop: Home):
     ]
     assert shop.query(
         "select touchpoint_type, count(*), sum(is_eligible::int) from marts.touchpoints"
-        " where touchpoint_id like 'message-%' group by all order by all"
+        " where touchpoint_id like 'message-sms_log-%' group by all order by all"
     ) == [
         ("message_clicked", 2, 1),
         ("message_delivered", 1, 0),

@@ -168,14 +168,18 @@ class Company:
             for action, one, other in overrides
         ]
         rows += [
-            {"part": "watched", "record_key": record, "type": "phone", "value_hash": value, "status": status}
-            for status, values in carriers.items() for value, records in values.items() for record in records
+            {"part": "carrier", "record_key": record, "type": "phone", "value": value}
+            for values in carriers.values() for value, records in values.items() for record in records
+        ]  # fmt: skip
+        rows += [
+            {"part": "value", "type": "phone", "value": value, "status": status}
+            for status, values in carriers.items() for value in values
         ]  # fmt: skip
         if model is not None:
             rows.append({"part": "model", "value": model, "value_hash": version_of(model)})
         rows += [
             {"part": "review", "reason": reason, "left_record": left, "right_record": right, "type": kind,
-             "value_hash": value}
+             "value": value, "value_hash": value}
             for reason, left, right, kind, value in reviews
         ]  # fmt: skip
         for row in rows:

@@ -7,13 +7,17 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import identity
 from identity.blocked import blocked_reason
 from identity.hashed import HASH_OF_NOTHING, HASH_PREFIX, plain_values
+from identity.nights import whole
 from identity.rules import BlockedValue
+from tests.unit.resolution_by_definition import Assertion
+from tests.unit.resolution_by_definition import Record as Person
+from tests.unit.test_identity_nights import Home, assert_equal
 from tests.unit.test_identity_resolution import Record, partition, run
 
 PHONE, OTHER = "+8613812345670", "+8613812345671"
@@ -132,12 +136,12 @@ def test_a_blocked_value_blocks_its_hashes(kind: str, line: str, spellings: list
     assert blocked_reason(kind, pa.array([HASH_PREFIX + digest("another")]), blocked).to_pylist() == [None]
 
 
-def test_a_hash_of_what_a_pattern_blocks_is_blocked_where_the_value_is_known() -> None:
+def test_a_blocked_value_is_no_reading_of_a_hash() -> None:
     rows = [("a", "email_sha256", digest("test@shop.cn"), 1), ("b", "email_sha256", digest("test@shop.cn"), 2)]
-    keys = [Record(key) for key in "abc"]
     # The engine's tests block test@.* as a pattern.
-    assert partition(run(keys, rows)) == {frozenset("ab"), frozenset("c")}
-    assert partition(run(keys, [*rows, ("c", "email", "Test@shop.cn", 3)])) == set(map(frozenset, "abc"))
+    result = run([Record(key) for key in "abc"], [*rows, ("c", "email", "Test@shop.cn", 3)])
+    assert partition(result) == {frozenset("ab"), frozenset("c")}
+    assert sorted(result.values["status"].to_pylist()) == ["blocked", "plain"]
 
 
 @given(st.permutations(range(6)), st.sampled_from([str.lower, str.upper]))
@@ -153,3 +157,34 @@ def test_neither_order_nor_case_matters(order: list[int], change) -> None:
     assert all(a != b for a, b in pairwise(rows))
     result = run([Record(key) for key in "abcde"], [rows[at] for at in order])
     assert partition(result) == {frozenset("abcd"), frozenset("e")}
+
+
+NUMBERS = ("+8613912345670", "+4913912345670", "+8613912345673")  # the last is blocked where nights are told apart
+MAILBOXES = ("an.n@gmail.com", "ann@gmail.com", "bob@shop.cn")
+SPELLINGS = [
+    *(("phone", number) for number in NUMBERS),
+    *(("phone", digest(spelling)) for number in NUMBERS for spelling in (number, number[1:], number[3:])),
+    *(("email", mailbox) for mailbox in MAILBOXES),
+    *(("email", digest(mailbox)) for mailbox in MAILBOXES),
+]
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(SPELLINGS)), max_size=9, unique=True),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_hashes_that_come_and_go_over_nights_end_as_all_at_once(
+    nights: list[list[tuple[str, tuple[str, str]]]],
+) -> None:
+    home = Home()
+    for stated in nights:
+        night = home.tonight(
+            [Person(key) for key in "abcdef"], [Assertion(key, *value, 0) for key, value in stated], []
+        )
+        home.run(night)
+        assert_equal(home.last, whole(night))
+        home.publish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +205,12 @@ ROW = st.tuples(
     st.integers(0, 24).map(lambda n: f"r{n:02d}"),
     st.integers(0, 9),
     st.integers(0, 3),
-    st.sampled_from([None, None, None, "+4930111111", "+4930222222"]),
+    st.sampled_from([None, None, "+4930111111", "+4930222222", sha256(b"+4930111111").hexdigest()]),
 )
 
 
-@settings(max_examples=6, deadline=None)
-@given(st.lists(ROW, min_size=4, max_size=25), st.lists(st.lists(ROW, max_size=3), min_size=1, max_size=3))
+@settings(max_examples=4, deadline=None)
+@given(st.lists(ROW, min_size=4, max_size=25), st.lists(st.lists(ROW, max_size=3), min_size=1, max_size=2))
 def test_probable_pairs_follow_what_a_night_brings(
     model: str, first: list[tuple[str, int, int, str | None]], later: list[list[tuple[str, int, int, str | None]]]
 ) -> None:

@@ -49,7 +49,14 @@ def resolve(table, decided):
         }
     )
     return identity.resolve(
-        table, assertions, RULES, BLOCKED, BIRTHS, 1, KEY, overrides=identity.with_record_keys(decided, table, KEY)
+        table,
+        assertions,
+        RULES,
+        BLOCKED,
+        BIRTHS,
+        1,
+        KEY,
+        overrides=identity.with_record_keys(decided, lambda: table, KEY),
     )
 
 
@@ -71,19 +78,3 @@ def test_a_hash_that_is_nobodys_is_reported_as_it_was_written():
     found = resolve(records("7", "told"), overrides(("must-link", name, "pos/member/7")))
     assert found.overrides["status"].to_pylist() == ["inert"]
     assert name in found.overrides["reason"].to_pylist()[0]
-
-
-def test_who_carries_a_hub_is_told():
-    table = records(*(str(number) for number in range(50)))
-    assertions = pa.table(
-        {
-            "record_key": table["record_key"],
-            "type": ["phone"] * 50,
-            "value": ["+8613912345678"] * 41 + [f"+8613800001{number:03}" for number in range(9)],
-            "first_at": [AT] * 50,
-        }
-    )
-    found = identity.resolve(table, assertions, RULES, BLOCKED, BIRTHS, 1, KEY).watched
-    assert sorted(found["record_key"].to_pylist()) == sorted(f"pos/member/{number}" for number in range(41))
-    assert set(found["status"].to_pylist()) == {"hub"}
-    assert len(set(found["value_hash"].to_pylist())) == 1

@@ -89,6 +89,11 @@ def test_a_shared_value_is_one_question_shown_by_its_two_best_people(company):
     links = [("cannot-link", "r1", "r3"), ("cannot-link", "r1", "r2"), ("cannot-link", "r4", "r2")]
     every = company.run(people, shared={"v": ["r1", "r2", "r3"]}, reviews=[value], overrides=links)
     assert states(every) == [(VALUE, "decided")]
+    one_person = company.run(dict.fromkeys(people, 0), shared={"v": ["r1", "r2", "r3"]}, reviews=[value])
+    assert states(one_person) == [(VALUE, "open")]
+    joined = company.run(dict.fromkeys(people, 0), shared={"v": ["r1", "r2", "r3"]}, reviews=[value],
+                         overrides=[("must-link", "r1", "r3")])  # fmt: skip
+    assert states(joined) == [(VALUE, "decided")]
 
 
 def test_contradicting_decisions_stay_open_until_one_is_withdrawn(company):

@@ -38,8 +38,7 @@ valued as (
     left join recent_values as right_values on review_states.right_customer_id = right_values.customer_id
     left join review_values
         on
-            review_states.is_value
-            and review_states.type = review_values.type
+            case when review_states.is_value then review_states.type end = review_values.type
             and review_states.value_hash = review_values.value_hash
 
 ),

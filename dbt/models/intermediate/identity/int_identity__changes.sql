@@ -194,20 +194,29 @@ bereft as (
 
 ),
 
+fallen_apart as (
+
+    select distinct customer_id from parted
+
+),
+
 -- A value that links nobody any more, on both sides of a group that fell apart.
 hub_sides as (
 
     select
-        carriers.type,
-        carriers.value_hash,
+        hub_values.type,
+        hub_values.value,
         published_records.customer_id as id_before,
         members.customer_id as id_now
-    from clusters as carriers
-    inner join published_records on carriers.record_key = published_records.record_key
-    inner join members on carriers.record_key = members.record_key
-    where carriers.part = 'watched' and carriers.status = 'hub' and published_records.customer_id is not null
-    group by carriers.type, carriers.value_hash, published_records.customer_id, members.customer_id
-    qualify count(*) over (partition by carriers.type, carriers.value_hash, published_records.customer_id) > 1
+    from fallen_apart
+    inner join published_records on fallen_apart.customer_id = published_records.customer_id
+    inner join members on published_records.record_key = members.record_key
+    inner join clusters as carriers on members.record_key = carriers.record_key and carriers.part = 'carrier'
+    inner join clusters as hub_values
+        on carriers.type = hub_values.type and carriers.value = hub_values.value and hub_values.part = 'value'
+    where hub_values.status = 'hub'
+    group by hub_values.type, hub_values.value, published_records.customer_id, members.customer_id
+    qualify count(*) over (partition by hub_values.type, hub_values.value, published_records.customer_id) > 1
 
 ),
 

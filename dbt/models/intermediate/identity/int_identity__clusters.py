@@ -56,12 +56,11 @@ def model(dbt: Any, session: Any) -> pa.Table:
         "select count(distinct customer_id) as customers from decisions"
         " semi join (from records where not is_anonymous) using (record_key)"
     )["customers"][0].as_py()
-    decided = overrides.to_arrow_table()
     tonight = identity.Tonight(
         query=query,
         rules=rules.to_arrow_table(),
         blocked=blocked.to_arrow_table(),
-        overrides=identity.with_record_keys(decided, query("from records"), home_key) if decided.num_rows else decided,
+        overrides=identity.with_record_keys(overrides.to_arrow_table(), tables["records"].to_arrow_table, home_key),
         night=night,
         home_key=home_key,
         model=stored[0] if stored else None,

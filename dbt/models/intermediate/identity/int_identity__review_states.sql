@@ -145,7 +145,7 @@ dropped_values as (
 
 ),
 
--- A value is decided when something is decided between every two of its people.
+-- A value is decided when something is decided between every two of its people, or a decision made them one.
 decided_values as (
 
     select
@@ -156,9 +156,9 @@ decided_values as (
         on
             list_contains(review_values.customer_ids, spans.one_customer_id)
             and list_contains(review_values.customer_ids, spans.other_customer_id)
-            and spans.one_customer_id <> spans.other_customer_id
+            and (spans.one_customer_id <> spans.other_customer_id or review_values.people = 1)
     group by review_values.type, review_values.value_hash, review_values.people
-    having count(*) = review_values.people * (review_values.people - 1) // 2
+    having count(*) = greatest(review_values.people * (review_values.people - 1) // 2, 1)
 
 ),
 

@@ -11,7 +11,7 @@ with reviews as (
 clusters as (
 
     select * from {{ ref('int_identity__clusters') }}
-    where part = 'watched'
+    where part = 'carrier'
 
 ),
 
@@ -31,6 +31,7 @@ raised as (
 
     select distinct
         type,
+        value,
         value_hash
     from reviews
 
@@ -44,7 +45,7 @@ people as (
         members.customer_id,
         min(members.record_key) as record_key
     from raised
-    inner join clusters on raised.type = clusters.type and raised.value_hash = clusters.value_hash
+    inner join clusters on raised.type = clusters.type and raised.value = clusters.value
     inner join members on clusters.record_key = members.record_key
     group by raised.type, raised.value_hash, members.customer_id
 
