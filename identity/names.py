@@ -188,7 +188,7 @@ def _name(given: str, family: str) -> Name | None:
 
 
 def _letters(text: str, script: str) -> str:
-    if script == "latin":
+    if script == "latin" and not text.isascii():
         text = "".join(
             c for c in unicodedata.normalize("NFKD", text.translate(_LETTERS)) if not unicodedata.combining(c)
         )

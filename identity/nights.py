@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.hashed import HASH_PREFIX
 from identity.incremental import carried_values, hashes_among, hashes_of
 from identity.resolution import Likely, resolve
 from identity.rules import DROP_VALUE, parse_rules
@@ -93,7 +94,7 @@ def whole(tonight: Tonight) -> pa.Table:
     """The table anew, from nothing but tonight's records."""
     contents = _contents(tonight.query)
     scored = _Scored(tonight)
-    parts = _resolved(tonight, contents.select(["record_key"]), contents, None, scored, scored.of_all)
+    parts = _resolved(tonight, contents, None, scored, scored.of_all)
     return _below({**parts, **scored.parts()})
 
 
@@ -108,28 +109,26 @@ def delta(tonight: Tonight) -> pa.Table:
     if _is_of_another_model(tonight):
         everything = pa.table({"record_key": pa.nulls(1, pa.string())})
         return pa.concat_tables([_below({GONE: everything}), whole(tonight)])
-    contents = _contents(query)
-    changed, gone = _changed(query, contents, tonight.overrides)
+    contents, changed, gone = _changed(query, tonight.overrides)
     touched = _touched(tonight, changed, gone)
     followed = touched.filter(pc.invert(touched["stays_hub"]))
     reached = _reached(query, changed, gone, followed)
     scored = _Scored(tonight)
     if tonight.model is not None:
         # The exact groups of tonight say which pairs there are, and those which more records are reached.
-        _, keys, hubs = _at_hand(query, gone, touched, followed, reached)
-        _resolved(tonight, keys, contents, hubs, scored, scored.of_some)
+        _, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
+        _resolved(tonight, keys, hubs, scored, scored.of_some)
         changed = query(
             "with before as (select left_record, right_record, score, links from last where part = 'pair'),"
             " moved as ((from scored except from before) union (from before except from scored)),"
             " ends as (select left_record as record_key from moved union select right_record from moved)"
-            " select record_key from ends semi join contents using (record_key) union from changed",
+            " select record_key from ends semi join records using (record_key) union from changed",
             scored=scored.pairs,
-            contents=contents,
             changed=changed,
         )
         reached = _reached(query, changed, gone, followed)
-    before, keys, hubs = _at_hand(query, gone, touched, followed, reached)
-    parts = _resolved(tonight, keys, contents, hubs, scored, scored.of_these)
+    before, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
+    parts = _resolved(tonight, keys, hubs, scored, scored.of_these)
     parts["value"], replaced = _counted(query, parts["value"], before, reached)
     parts |= scored.parts()
     if "pair" in parts:
@@ -139,14 +138,26 @@ def delta(tonight: Tonight) -> pa.Table:
 
 
 def _at_hand(
-    query: Query, gone: pa.Table, touched: pa.Table, followed: pa.Table, reached: pa.Table
+    query: Query, contents: pa.Table, gone: pa.Table, touched: pa.Table, followed: pa.Table, reached: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """What the records that are reached carried, those of them that are there, and the hubs that stand among values."""
+    """What the records that are reached carried, those of them that are there with their content, and the hubs that
+    stand among values.
+
+    `contents`: of the records whose content is another than last night.
+    """
     before = query(
         "select distinct type, value from last semi join reached using (record_key) where part = 'carrier'",
         reached=reached,
     )
-    keys = query("from reached anti join gone using (record_key)", reached=reached, gone=gone)
+    keys = query(
+        "with earlier as (select record_key, content from last where part = 'member')"
+        " select record_key, coalesce(contents.content, earlier.content) as content"
+        " from reached anti join gone using (record_key)"
+        " left join contents using (record_key) left join earlier using (record_key)",
+        reached=reached,
+        gone=gone,
+        contents=contents,
+    )
     hubs = query(
         "with candidates as (from before union select type, value from touched)"
         " select type, value, reason from last semi join candidates using (type, value)"
@@ -230,28 +241,39 @@ class _Scored:
         return {"pair": self.pairs.append_column("record_key", self.pairs["left_record"]), "model": stored}
 
 
+# What each record and its assertions say, as one number.
+_CONTENTS = (
+    "with said as (select record_key, hash(records) as said from records"
+    " union all select record_key, hash(assertions) from assertions),"
+    " contents as (select record_key, hash(sum(said)) as content from said group by record_key)"
+)
+
+
 def _contents(query: Query) -> pa.Table:
-    """What each record and its assertions say, as one number."""
-    return query(
-        "with said as (select record_key, sum(hash(assertions)) as said from assertions group by record_key),"
-        " stated as (select record_key, sum(hash(records)) as stated from records group by record_key)"
-        " select record_key, hash(stated, said) as content from stated left join said using (record_key)"
+    """Every record's content."""
+    return query(f"{_CONTENTS} from contents")
+
+
+def _changed(query: Query, overrides: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The contents that are new or other than last night's; whose they are, with the records that overrides name; and
+    the records that are gone."""
+    moved = query(
+        f"{_CONTENTS}, earlier as (select record_key, content from last where part = 'member')"
+        " select record_key, contents.content"
+        " from contents full join earlier using (record_key) where contents.content is distinct from earlier.content"
     )
-
-
-def _changed(query: Query, contents: pa.Table, overrides: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The records that are new or say something else, with those that overrides name, and those that are gone."""
+    is_gone = pc.is_null(moved["content"])
+    contents, gone = moved.filter(pc.invert(is_gone)), moved.filter(is_gone).select(["record_key"])
     named = pa.chunked_array([*overrides["record_key"].chunks, *overrides["other_record_key"].chunks], pa.string())
     changed = query(
-        "select record_key from contents anti join (select record_key, content from last where part = 'member')"
-        " using (record_key, content) union select record_key from contents semi join named using (record_key)",
+        "select record_key from contents"
+        " union select record_key from last semi join named using (record_key)"
+        " anti join gone using (record_key) where part = 'member'",
         contents=contents,
         named=pa.table({"record_key": named}),
+        gone=gone,
     )
-    gone = query(
-        "select record_key from last anti join contents using (record_key) where part = 'member'", contents=contents
-    )
-    return changed, gone
+    return contents, changed, gone
 
 
 def _touched(tonight: Tonight, changed: pa.Table, gone: pa.Table) -> pa.Table:
@@ -293,7 +315,9 @@ def _behind_hashes(query: Query, carried: pa.Table, records: pa.Table, assertion
         "select distinct type, value, default_region from {assertions} join {records} using (record_key)"
         " where value is not null"
     )
-    known = hashes_of(query(typed.format(assertions="said", records="stated"), said=assertions, stated=records))
+    unknown = query(f"select 1 from last where part = 'value' and starts_with(value, '{HASH_PREFIX}') limit 1")
+    said, stated = (assertions, records) if unknown.num_rows else (assertions.slice(0, 0), records.slice(0, 0))
+    known = hashes_of(query(typed.format(assertions="said", records="stated"), said=said, stated=stated))
     hashed = hashes_among(carried)
     if hashed.num_rows == 0:
         return known.select(["type", "value"])
@@ -345,12 +369,11 @@ def _counted(query: Query, values: pa.Table, before: pa.Table, reached: pa.Table
 def _resolved(
     tonight: Tonight,
     keys: pa.Table,
-    contents: pa.Table,
     hubs: pa.Table | None,
     scored: _Scored,
     likely: Callable[[pa.Table], Likely | None],
 ) -> dict[str, pa.Table]:
-    """The result for some records, by part."""
+    """The result for some records, by part. `keys`: their `record_key` and `content`."""
     query = tonight.query
     found = resolve(
         records=_rows_of(query, "records", keys),
@@ -371,11 +394,11 @@ def _resolved(
     return {
         "member": query(
             "select members.*, component, content, exact_group from members join components using (record_key)"
-            " join contents using (record_key) join exact_groups using (record_key)",
+            " join keys using (record_key) join exact_groups using (record_key)",
             exact_groups=scored.groups,
             members=found.members,
             components=found.components,
-            contents=contents,
+            keys=keys,
         ),
         "value": found.values,
         "carrier": found.carriers,
