@@ -186,6 +186,22 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
     ).sort_by([("left_record", "ascending"), ("right_record", "ascending")])
 
 
+def shifted(before: pa.Table, features: pa.Table, model: LikelyModel) -> pa.Array:
+    """Keys of records between which pairs may have come or gone though they state what they did.
+
+    `before`, `features`: of last night and tonight. A block that crossed its limit, or a slip between two values that
+    was or is no longer looked at, takes and gives pairs of records that nothing else happened to.
+    """
+    profiles = profiles_of(pa.concat_tables([before, features])).without(model.common)
+    n = len(profiles)
+    nights = profiles.of_record[: before.num_rows], profiles.of_record[before.num_rows :]
+    counts = [np.bincount(of_record[of_record >= 0], minlength=n) for of_record in nights]
+    marks = [neighbours.live_marks(neighbours.blocks_of(profiles, count > 0), n, model.block_limit) for count in counts]
+    moved = (marks[0] != marks[1]) | ((counts[0] <= _MOST_ALIKE) != (counts[1] <= _MOST_ALIKE))
+    moved = np.append(moved, False)
+    return features["record_key"].combine_chunks().filter(pa.array(moved[nights[1]]))
+
+
 def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
     home = _Home(features, groups)
@@ -245,11 +261,6 @@ class _Home:
         n = max(len(self.profiles), 1)
         pair = np.unique(self.group[shown] * n + self.profiles.of_record[shown])
         return pair // n, pair % n
-
-    def pairs_inside(self) -> int:
-        """Pairs of profiles within one group."""
-        counts = np.bincount(self.only_group[self.only_group >= 0])
-        return int((counts * (counts - 1) // 2).sum())
 
     def inside(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of profiles within one group; of a group with very many, neighbours in the order of their content."""

@@ -35,8 +35,8 @@ class Blocks:
     keys: list[Keys]
 
 
-def blocks_of(profiles: Profiles) -> Blocks:
-    """Every key of every profile."""
+def blocks_of(profiles: Profiles, there: np.ndarray | None = None) -> Blocks:
+    """Every key of every profile, or of those that are `there`; a key is the same number whoever is there."""
     texts, single, several = profiles.texts, profiles.single, profiles.several
     given, family = (_mapped(single[n], texts[n], spoken) for n in ("given_name", "family_name"))
     family_sound = _mapped(single["family_name"], texts["family_name"], lambda text: sound(text) or text)
@@ -46,8 +46,8 @@ def blocks_of(profiles: Profiles) -> Blocks:
         "phone": _each(several["phone"]),
         "email": _each(several["email"]),
         "mailbox": _each(_mapped(several["email"], mailbox, str)),
-        "phone slip": slip_keys(several["phone"], [text[-9:] for text in texts["phone"]]),
-        "mailbox slip": slip_keys(several["email"], mailbox),
+        "phone slip": slip_keys(several["phone"], [text[-9:] for text in texts["phone"]], there),
+        "mailbox slip": slip_keys(several["email"], mailbox, there),
         "street": _each(street),
         "street and family name": _each(_both(street, family_sound)),
         "street and given name": _each(_both(street, given)),
@@ -58,18 +58,47 @@ def blocks_of(profiles: Profiles) -> Blocks:
         "name and city": _each(_both(_both(given, family), single["city"])),
         "name and postcode": _each(_both(_both(given, family), single["postcode"])),
     }
+    if there is not None:
+        rules = {name: (profile[there[profile]], key[there[profile]]) for name, (profile, key) in rules.items()}
     return Blocks(list(rules), list(rules.values()))
 
 
-def slip_keys(code: np.ndarray, texts: Sequence[str]) -> Keys:
-    """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own."""
+def live_marks(blocks: Blocks, n: int, limit: int) -> np.ndarray:
+    """By profile, one number over the blocks within the limit that it is in: equal for the same blocks."""
+    marks = np.zeros(n, dtype=np.uint64)
+    for rule, (owner, key) in enumerate(blocks.keys):
+        once = np.unique(np.stack([key, owner]), axis=1)
+        _, of_key, sizes = np.unique(once[0], return_inverse=True, return_counts=True)
+        live = once[:, sizes[of_key] <= limit]
+        np.add.at(marks, live[1], _scattered(live[0].astype(np.uint64) * np.uint64(len(blocks.keys)) + np.uint64(rule)))
+    return marks
+
+
+def _scattered(number: np.ndarray) -> np.ndarray:
+    """Numbers spread over 64 bits (the finaliser of G. Steele, D. Lea and C. Flood, SplitMix, 2014)."""
+    with np.errstate(over="ignore"):
+        number = number + np.uint64(0x9E3779B97F4A7C15)
+        number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(number ^ (number >> np.uint64(31)))
+
+
+def slip_keys(code: np.ndarray, texts: Sequence[str], there: np.ndarray | None = None) -> Keys:
+    """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own.
+
+    Slips are looked for among the values of profiles that are `there`.
+    """
     of_text, place = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
-    left, right = one_slip_pairs(of_text.tolist())
-    pair = np.concatenate([np.arange(len(left)), np.arange(len(left))])
+    table = np.where(code >= 0, place[code] if len(place) else -1, -1)
+    stated = np.unique(table if there is None else table[there])
+    stated = stated[stated >= 0]
+    one, other = one_slip_pairs(of_text[stated].tolist())
+    left, right = stated[one], stated[other]
+    pair = np.tile(left * max(len(of_text), 1) + right, 2)
     end = np.concatenate([left, right])
     order = np.argsort(end, kind="stable")
     pair, end = pair[order], end[order]
-    profile, value = _each(np.where(code >= 0, place[code] if len(place) else -1, -1))
+    profile, value = _each(table)
     begins, ends = np.searchsorted(end, value), np.searchsorted(end, value, side="right")
     counts = ends - begins
     at = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))

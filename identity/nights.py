@@ -10,8 +10,8 @@ artefact that scored the pairs: its JSON as `value`, its version as `value_hash`
 the record and its assertions say, by which a changed record is known. So the table says itself what it was made from,
 and it does not matter whether the night that made it went on to be published.
 
-Probable pairs are scored anew over all records, for their blocks are counted over all; what follows from them is worked
-out only where a pair came, went or changed.
+Probable pairs are scored where one of their records is resolved again, or where a block of records was or is no longer
+too large to be looked at. A member's row keeps for that what is compared of its record, `stated`.
 
 What is large stays with the caller, who answers questions in SQL (DuckDB's) about it.
 """
@@ -50,6 +50,7 @@ COLUMNS = pa.schema(
         "component": pa.string(),
         "content": pa.uint64(),
         "exact_group": pa.string(),
+        "stated": pa.string(),
         "type": pa.string(),
         "value": pa.string(),
         "carriers": pa.int64(),
@@ -117,23 +118,21 @@ def delta(tonight: Tonight) -> pa.Table:
     if tonight.model is not None:
         # The exact groups of tonight say which pairs there are, and those which more records are reached.
         _, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
-        _resolved(tonight, keys, hubs, scored, scored.of_some)
-        changed = query(
-            "with before as (select left_record, right_record, score, links from last where part = 'pair'),"
-            " moved as ((from scored except from before) union (from before except from scored)),"
+        _resolved(tonight, keys, hubs, scored, lambda groups: scored.of_some(groups, changed, reached))
+        ends = query(
+            "with before as (select left_record, right_record, score from last where part = 'pair'),"
+            " now as (select left_record, right_record, score from scored),"
+            " moved as ((from now except from before) union (from before except from now)),"
             " ends as (select left_record as record_key from moved union select right_record from moved)"
             " select record_key from ends semi join records using (record_key) union from changed",
             scored=scored.pairs,
             changed=changed,
         )
-        reached = _reached(query, changed, gone, followed)
+        reached = _reached(query, ends, gone, followed)
     before, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
     parts = _resolved(tonight, keys, hubs, scored, scored.of_these)
     parts["value"], replaced = _counted(query, parts["value"], before, reached)
     parts |= scored.parts()
-    if "pair" in parts:
-        members = parts["member"]
-        parts["pair"] = query("from scored semi join members using (record_key)", scored=parts["pair"], members=members)
     return pa.concat_tables([_below({GONE: reached}), _below({GONE: replaced}), _below(parts)])
 
 
@@ -187,17 +186,18 @@ class _Scored:
     def __init__(self, tonight: Tonight) -> None:
         self._tonight = tonight
         self._model: LikelyModel | None = None
+        self._features: pa.Table | None = None
         self.groups: pa.Table | None = None  # `record_key`, `exact_group`
+        self.stated = pa.table({name: pa.nulls(0, pa.string()) for name in ("record_key", "stated")})
         self.pairs = pa.table({name: pa.nulls(0, COLUMNS.field(name).type) for name in _PAIR_COLUMNS})
 
     def of_all(self, groups: pa.Table) -> Likely | None:
         """All pairs, from the groups of all records; the model is learned where there is none and may be one."""
         from identity.likely import LikelyModel, fit_likely, likely_features, likely_pairs
+        from identity.profiles import features_as_text
 
         query, given = self._tonight.query, self._tonight.model
-        self.groups = query(
-            'select record_key, min(record_key) over (partition by "group") as exact_group from groups', groups=groups
-        )
+        self.groups = self._exact_groups(groups)
         if given is None and not self._tonight.may_learn:
             return None
         features = likely_features(query("from records"), query("from assertions"))
@@ -205,32 +205,66 @@ class _Scored:
         self._model = LikelyModel.from_json(given) if given is not None else fit_likely(features, named)
         if self._model is None:
             return None
-        pairs = likely_pairs(features, self._model, named)
-        self.pairs = pairs.rename_columns(list(_PAIR_COLUMNS)).cast(self.pairs.schema)
-        return Likely(pairs, self._model.sure, self._model.doubtful)
+        self.stated = features_as_text(features)
+        return self._likely(likely_pairs(features, self._model, named))
 
-    def of_some(self, groups: pa.Table) -> None:
-        """The pairs of all records, from the groups of some and those of the others as they were."""
-        every = self._tonight.query(
-            'select record_key, "group"::varchar as "group" from groups union all'
-            " select record_key, '/' || exact_group from last anti join groups using (record_key)"
-            " semi join records using (record_key) where part = 'member'",
-            groups=groups,
+    def of_some(self, groups: pa.Table, changed: pa.Table, reached: pa.Table) -> None:
+        """The pairs of all records, scored where they may be others than last night; `is_supported` is not known yet.
+
+        `groups`: of the records that are reached. Of the others groups, features and pairs are as they were.
+        """
+        from identity.likely import LikelyModel, likely_features, score_likely, shifted
+        from identity.profiles import features_as_text, features_of_text
+
+        query = self._tonight.query
+        self.groups = self._exact_groups(
+            query(
+                'select record_key, "group"::varchar as "group" from groups union all'
+                " select record_key, '/' || exact_group from last anti join groups using (record_key)"
+                " semi join records using (record_key) where part = 'member'",
+                groups=groups,
+            )
         )
-        self.of_all(every)
+        self._model = LikelyModel.from_json(self._tonight.model or "")
+        stated = query("select record_key, stated from last where part = 'member' and stated is not null")
+        new = likely_features(_rows_of(query, "records", changed), _rows_of(query, "assertions", changed))
+        self.stated = query(
+            "from stated semi join records using (record_key) anti join changed using (record_key) union all from new",
+            stated=stated,
+            changed=changed,
+            new=features_as_text(new),
+        )
+        self._features = features_of_text(self.stated)
+        news = shifted(features_of_text(stated), self._features, self._model)
+        looked_at = query("from reached union from news", reached=reached, news=pa.table({"record_key": news}))
+        named = self.groups.rename_columns(["record_key", "customer_id"])
+        fresh = score_likely(self._features, self._model, named, looked_at["record_key"].combine_chunks())
+        self.pairs = query(
+            "select left_record, right_record, probability as score, null::boolean as links from fresh union all"
+            " select left_record, right_record, score, null from last"
+            " anti join looked_at on left_record = looked_at.record_key where part = 'pair'"
+            " and right_record not in (select looked_at.record_key from looked_at)",
+            fresh=fresh,
+            looked_at=looked_at,
+        )
 
     def of_these(self, groups: pa.Table) -> Likely | None:
         """The pairs among the records of these groups."""
-        if self._model is None:
-            self.of_all(groups)
+        if self._model is None or self._features is None:
+            self.groups = self._exact_groups(groups)
             return None
-        pairs = self._tonight.query(
-            "select left_record, right_record, score as probability, links as is_supported from scored"
-            " semi join groups on left_record = record_key",
+        from identity.likely import supported
+
+        query = self._tonight.query
+        pairs = query(
+            "select left_record, right_record, score as probability from scored"
+            " semi join groups on left_record = record_key order by all",
             scored=self.pairs,
             groups=groups,
         )
-        return Likely(pairs, self._model.sure, self._model.doubtful)
+        features = self._features.filter(pc.is_in(self._features["record_key"], value_set=groups["record_key"]))
+        named = self._exact_groups(groups).rename_columns(["record_key", "customer_id"])
+        return self._likely(supported(pairs, features, self._model, named))
 
     def parts(self) -> dict[str, pa.Table]:
         """The rows of the kept table that speak of pairs and model."""
@@ -239,6 +273,18 @@ class _Scored:
         text = self._tonight.model or self._model.to_json()
         stored = pa.table({"value": [text], "value_hash": [version_of(text)]})
         return {"pair": self.pairs.append_column("record_key", self.pairs["left_record"]), "model": stored}
+
+    def _exact_groups(self, groups: pa.Table) -> pa.Table:
+        return self._tonight.query(
+            'select record_key, min(record_key) over (partition by "group") as exact_group from groups', groups=groups
+        )
+
+    def _likely(self, pairs: pa.Table) -> Likely:
+        assert self._model is not None
+        self.pairs = pairs.rename_columns(list(_PAIR_COLUMNS)).cast(
+            pa.schema([COLUMNS.field(name) for name in _PAIR_COLUMNS])
+        )
+        return Likely(pairs, self._model.sure, self._model.doubtful)
 
 
 # What each record and its assertions say, as one number.
@@ -375,9 +421,10 @@ def _resolved(
 ) -> dict[str, pa.Table]:
     """The result for some records, by part. `keys`: their `record_key` and `content`."""
     query = tonight.query
+    assertions = _rows_of(query, "assertions", keys)
     found = resolve(
         records=_rows_of(query, "records", keys),
-        assertions=_rows_of(query, "assertions", keys),
+        assertions=assertions,
         rules=tonight.rules,
         blocked=tonight.blocked,
         births=query(
@@ -389,13 +436,16 @@ def _resolved(
         home_key=tonight.home_key,
         overrides=tonight.overrides,
         known=hubs,
+        elsewhere=_typed_at_hubs(query, assertions, hubs),
         likely=likely,
     )
     return {
         "member": query(
-            "select members.*, component, content, exact_group from members join components using (record_key)"
-            " join keys using (record_key) join exact_groups using (record_key)",
+            "select members.*, component, content, exact_group, stated from members"
+            " join components using (record_key) join keys using (record_key) join exact_groups using (record_key)"
+            " left join features using (record_key)",
             exact_groups=scored.groups,
+            features=scored.stated,
             members=found.members,
             components=found.components,
             keys=keys,
@@ -406,6 +456,20 @@ def _resolved(
         "review": found.reviews.append_column("record_key", found.reviews["left_record"]),
         "override": found.overrides,
     }
+
+
+def _typed_at_hubs(query: Query, assertions: pa.Table, hubs: pa.Table | None) -> pa.Table | None:
+    """How the identifiers of hubs' carriers are typed, where hashes among some assertions may stand for them."""
+    hashed = pc.match_substring_regex(assertions["value"], pattern="[0-9a-fA-F]{64}")
+    if hubs is None or not pc.any(hashed).as_py():
+        return None
+    return query(
+        "with carriers as (select distinct record_key, type from last semi join hubs using (type, value)"
+        " where part = 'carrier')"
+        " select distinct type, value, default_region from assertions semi join carriers using (record_key, type)"
+        " join records using (record_key) where value is not null",
+        hubs=hubs,
+    )
 
 
 def _rows_of(query: Query, name: str, keys: pa.Table) -> pa.Table:

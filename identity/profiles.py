@@ -63,6 +63,29 @@ def likely_features(records: pa.Table, assertions: pa.Table) -> pa.Table:
     return pa.table(columns, schema=FEATURE_SCHEMA)
 
 
+def features_as_text(features: pa.Table) -> pa.Table:
+    """`record_key`, `stated`: each record's features as one text, to be kept."""
+    columns = [_array(features[name]) for name in SINGLE]
+    columns += [pc.binary_join(_array(features[name]), _INNER) for name in SEVERAL]
+    stated = pc.binary_join_element_wise(*columns, _BREAK, null_handling="replace", null_replacement="")
+    return pa.table({"record_key": _array(features["record_key"]), "stated": stated})
+
+
+def features_of_text(kept: pa.Table) -> pa.Table:
+    """The features that `features_as_text` made texts of, by record key."""
+    kept = kept.sort_by("record_key")
+    parts = pc.split_pattern(_array(kept["stated"]), _BREAK)
+    columns: dict[str, pa.Array] = {"record_key": _array(kept["record_key"])}
+    for at, name in enumerate((*SINGLE, *SEVERAL)):
+        text = pc.list_element(parts, at) if len(kept) else pa.array([], pa.string())
+        if name in SINGLE:
+            columns[name] = pc.if_else(pc.equal(text, ""), None, text)
+        else:
+            split = pc.split_pattern(text, _INNER)
+            columns[name] = pc.if_else(pc.equal(text, ""), pa.scalar([], split.type), split)
+    return pa.table(columns, schema=FEATURE_SCHEMA)
+
+
 def _text(table: pa.Table, name: str) -> pa.Array:
     if name not in table.column_names or table.num_rows == 0:
         return pa.nulls(table.num_rows, pa.string())

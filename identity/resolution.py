@@ -124,6 +124,7 @@ def resolve(
     sure: float = SURE,
     doubtful: float = DOUBTFUL,
     known: pa.Table | None = None,
+    elsewhere: pa.Table | None = None,
     likely: Callable[[pa.Table], Likely | None] | None = None,
 ) -> Resolution:
     """Group records into people.
@@ -143,7 +144,8 @@ def resolve(
     `likely`: gives the probable pairs and their thresholds once the exact groups are known (`record_key`, `group`), in
     place of `pairs`, `sure` and `doubtful`.
 
-    `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; see `incremental`.
+    `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; `elsewhere`: `type`,
+    `value` (as typed), `default_region` of their identifiers, which hashes may stand for; see `incremental`.
 
     A record given twice counts once, its first spelling in the order of all columns. A record without a usable value is
     a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables,
@@ -167,14 +169,14 @@ def resolve(
     )
 
     record_of = record_codes(assertions, key)
-    values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
+    values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values, elsewhere)
     dropped: list[np.ndarray] = []
     decided = decide(decisions, key, lambda *value: _find(values, value, dropped))
     if dropped:
         kept = np.ones(len(record_of), dtype=bool)
         kept[np.concatenate(dropped)] = False
         assertions, record_of = assertions.filter(pa.array(kept)), record_of[kept]
-        values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values)
+        values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values, elsewhere)
     values = with_hubs(values, known)
     has_last = "last_at" in assertions.column_names
     last_at = micros(assertions["last_at"]) if has_last else np.full(len(record_of), NO_TIME)

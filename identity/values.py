@@ -71,8 +71,11 @@ def encode(
     region_of: pa.Array,
     rules: Mapping[str, Rule],
     blocked: Sequence[BlockedValue],
+    elsewhere: pa.Table | None = None,
 ) -> Values:
     """Code the assertions. `record_of`: each assertion's record; `key_rank`, `region_of`: by record.
+
+    `elsewhere`: `type`, `value`, `default_region` of identifiers that hashes may also stand for, whosever they are.
 
     Raises `RuleError` when a type in the data has no rule.
     """
@@ -93,7 +96,7 @@ def encode(
     columns: list[_OneType] = []
     for kind in types:
         rows = pc.indices_nonzero(pc.equal(base, kind))
-        columns.append(_one_type(kind, rows, kinds, raw, record_of, region_of, blocked))
+        columns.append(_one_type(kind, rows, kinds, raw, record_of, region_of, blocked, elsewhere))
     offset = np.cumsum([0] + [len(c.text) for c in columns])
     value = _concat([c.value_of + offset[i] for i, c in enumerate(columns)])
     row = _concat([c.row for c in columns])
@@ -146,6 +149,7 @@ def _one_type(
     record_of: np.ndarray,
     region_of: pa.Array,
     blocked: Sequence[BlockedValue],
+    elsewhere: pa.Table | None,
 ) -> _OneType:
     row = rows.to_numpy().astype(np.int64)
     typed = raw.take(rows)
@@ -167,8 +171,7 @@ def _one_type(
     value, why = _normalised(texts, way, way_kinds)
     if kind in HASHED_TYPES.values():
         regions = pa.array([region for _, region in way_kinds], pa.string()).take(pa.array(way))
-        is_blocked = pc.is_valid(blocked_reason(kind, value, blocked)) if pc.any(is_hash(value)).as_py() else None
-        value = plain_values(kind, value, texts, regions, is_blocked)
+        value = _read_hashes(kind, value, texts, regions, blocked, elsewhere)
     # A null value is dropped: a field left empty is no identifier.
     is_null = pc.is_null(texts).to_numpy(zero_copy_only=False)
     usable = pc.is_valid(value)
@@ -194,6 +197,30 @@ def _one_type(
     reason = pc.coalesce(reason, pa.concat_arrays([pa.nulls(n_good, pa.string()), bad_why]))
     keep = ~is_null[pair_of]
     return _OneType(text, status, reason, row[keep], of_pair[pair_of[keep]])
+
+
+def _read_hashes(
+    kind: str,
+    value: pa.Array,
+    texts: pa.Array,
+    regions: pa.Array,
+    blocked: Sequence[BlockedValue],
+    elsewhere: pa.Table | None,
+) -> pa.Array:
+    """The values with each hash replaced by its plain value, where that is among them or elsewhere."""
+    if not pc.any(is_hash(value)).as_py():
+        return value
+    n = len(value)
+    if elsewhere is not None:
+        more = elsewhere.filter(pc.equal(elsewhere["type"], kind)).combine_chunks()
+        typed, where = (more[name].cast(pa.string()).combine_chunks() for name in ("value", "default_region"))
+        plain = normalise_values(kind, typed, where).value.cast(pa.string())
+        plain = pc.if_else(is_hash(plain), None, plain)
+        value, texts, regions = (
+            pa.concat_arrays([here, there]) for here, there in ((value, plain), (texts, typed), (regions, where))
+        )
+    is_blocked = pc.is_valid(blocked_reason(kind, value, blocked))
+    return plain_values(kind, value, texts, regions, is_blocked).slice(0, n)
 
 
 def _normalised(texts: pa.Array, way: np.ndarray, way_kinds: list[tuple[str, str | None]]) -> tuple[pa.Array, pa.Array]:

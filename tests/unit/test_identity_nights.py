@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
@@ -12,10 +13,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from identity import likely, neighbours
 from identity.likely import fit_likely, likely_features
 from identity.nights import COLUMNS, Tonight, delta, whole
 from tests.unit.resolution_by_definition import (
@@ -201,23 +203,36 @@ def model() -> str:
     return learned.to_json()
 
 
+PHONES = ["+4930111111", "+4930222222", "+4930222232", "+4930222233", "+4930222242"]
 ROW = st.tuples(
     st.integers(0, 24).map(lambda n: f"r{n:02d}"),
     st.integers(0, 9),
-    st.integers(0, 3),
-    st.sampled_from([None, None, "+4930111111", "+4930222222", sha256(b"+4930111111").hexdigest()]),
+    st.integers(0, 4),  # 4: the record is gone
+    st.sampled_from([None, *PHONES, sha256(PHONES[0].encode()).hexdigest()]),
 )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(ROW, min_size=4, max_size=25), st.lists(st.lists(ROW, max_size=3), min_size=1, max_size=2))
 def test_probable_pairs_follow_what_a_night_brings(
-    model: str, first: list[tuple[str, int, int, str | None]], later: list[list[tuple[str, int, int, str | None]]]
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    first: list[tuple[str, int, int, str | None]],
+    later: list[list[tuple[str, int, int, str | None]]],
 ) -> None:
+    """Limits are tight, so that blocks, slips and profiles cross them."""
+    monkeypatch.setattr(neighbours, "_SLIP_BLOCK", 2)
+    monkeypatch.setattr(likely, "_MOST_ALIKE", 2)
+    model = json.dumps(json.loads(model) | {"block_limit": 3}, ensure_ascii=False, indent=1)
     home = Home()
     known = {row[0]: row for row in first}
     for news in [[], *later]:
         known |= {row[0]: row for row in news}
+        known = {key: row for key, row in known.items() if row[2] < 4}
         night = replace(home.of(*stated(list(known.values()))), model=model)
         home.run(night)
         assert_equal(home.last, whole(night))
