@@ -38,10 +38,14 @@ def untroubled(company_of: Callable[[str], Home]) -> Home:
 def published(home: Home) -> dict[str, list[tuple[Any, ...]]]:
     """Every mart, but for what a record that changed meanwhile truly changes.
 
-    It was seen later, and the transactions of an order are asked for when the order is a recent one.
+    It was seen later, so of equal sources another record may be the latest to state a value; and the transactions of an
+    order are asked for when the order is a recent one.
     """
     tables = home.tables()
     tables["customers"] = home.query("select * exclude (last_seen_at) from marts.customers order by all")
+    tables["customer_attribute_sources"] = home.query(
+        "select customer_id, attribute, distinct_values from marts.customer_attribute_sources order by all"
+    )
     tables["payments"] = home.query(
         "select order_id, payment_method, status, currency, sum(amount) from marts.payments group by all order by all"
     )
