@@ -65,13 +65,13 @@ def test_pairs_of_a_night_are_those_of_last_night_and_of_what_was_touched(
 ) -> None:
     monkeypatch.setattr(neighbours, "_SLIP_BLOCK", 2)
     monkeypatch.setattr(likely, "_MOST_ALIKE", 2)
-    rng = random.Random(7)
+    rng = random.Random(8)
     crossed = 0
     for _ in range(16):
         rows = {f"r{number:02}": row(f"r{number:02}", rng) for number in range(rng.randint(5, 25))}
         before = table(rows)
         changed = {f"r{rng.randint(0, 29):02}" for _ in range(rng.randint(1, 4))}
-        for key in changed:
+        for key in sorted(changed):
             if key in rows and rng.random() < 0.4:
                 del rows[key]
             else:
