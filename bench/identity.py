@@ -190,7 +190,6 @@ def compare(database: Path, models: str) -> None:
 
 
 def _tonight(session: Any, number: int, models: str) -> Any:
-    import pyarrow as pa
 
     import identity
 
@@ -202,15 +201,7 @@ def _tonight(session: Any, number: int, models: str) -> Any:
         session.execute("create or replace temp view decisions as from published")
         session.execute("create or replace temp view last as from kept")
 
-    def query(sql: str, **small: pa.Table) -> pa.Table:
-        for name, rows in small.items():
-            session.register(name, rows)
-        try:
-            return session.sql(sql).to_arrow_table()
-        finally:
-            for name in small:
-                session.unregister(name)
-
+    query = identity.asking(session)
     rules, blocked, overrides = (
         identity.read_rule_file(PROJECT / "seeds" / f"identity_{name}.csv")
         for name in ("rules", "blocked_values", "overrides")

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from identity.cluster import cluster_table
     from identity.evaluate import evaluate_clusters
     from identity.explain import explain_records, graph_table
+    from identity.kept import Tonight, asking
     from identity.model import Model, fit_model, score_pairs
-    from identity.nights import Tonight, delta, whole
+    from identity.nights import delta, whole
     from identity.normalise import NORMALISER_VERSION, normalise_values
     from identity.published import with_record_keys
     from identity.resolution import Resolution, resolve
@@ -29,6 +30,7 @@ __all__ = [
     "Resolution",
     "RuleError",
     "Tonight",
+    "asking",
     "check_rules",
     "cluster_table",
     "comparable_values",
@@ -52,7 +54,8 @@ _MODULE_OF = {
     "Model": "model",
     "Resolution": "resolution",
     "RuleError": "rules",
-    "Tonight": "nights",
+    "Tonight": "kept",
+    "asking": "kept",
     "check_rules": "rules",
     "cluster_table": "cluster",
     "comparable_values": "attributes",

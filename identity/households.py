@@ -7,7 +7,7 @@ Two classes, match and no match, take everything that two of one household share
 evidence of one person. With a class of their own they are told apart by what households do not share: given names,
 birth dates, mailboxes. (A mixture of latent classes: P. Lazarsfeld and N. Henry, Latent structure analysis, 1968.)
 
-All pairs of profiles in different groups are the population. Pairs that share no block are strangers. A family name
+All pairs of profiles are the population. Pairs that share no block are strangers. A family name
 leans on the given name among strangers, for names come from one people's stock of both.
 """
 
@@ -20,7 +20,6 @@ import numpy as np
 from identity.alike import LEVELS
 
 FIELDS = list(LEVELS)
-CLASSES = ("person", "household", "strangers")
 _PERSON, _HOUSEHOLD, _STRANGERS = range(3)
 _ROUNDS = 200
 _LEAST = 1e-7
@@ -42,7 +41,6 @@ _BEFORE: dict[str, tuple[list[float], ...]] = {
     "gender": ([0.02, 0.98], [0.7, 0.3], [0.5, 0.5]),
 }
 _WORTH = (30.0, 200.0, 2.0)
-_MOST_INSIDE = 200.0  # what pairs within the groups that stand may weigh
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,8 @@ def count_patterns(levels: np.ndarray) -> Counted:
 def learn(candidates: Counted, strangers: Counted, pairs: float, profiles: int) -> Mixture:
     """Fit the mixture.
 
-    `candidates`: pairs of different groups that share a block. `strangers`: a sample of those that share none, counted
-    as many times as it stands for. `inside`: pairs within groups that exact values joined; what they are alike in by
-    other fields than contacts is what one person's records are alike in. `pairs`: of different groups, altogether.
+    `candidates`: pairs that share a block, and those within groups that exact values joined. `strangers`: a sample of
+    the others, counted as many times as it stands for. `pairs`, `profiles`: how many there are altogether.
     """
     before = [np.array(_BEFORE[name]) for name in FIELDS]
     mixture = Mixture(
@@ -154,7 +151,3 @@ def _family_given(counted: Counted, weight: np.ndarray, given: int) -> np.ndarra
     return _tally(
         Counted(counted.levels[chosen], counted.counts[chosen]), weight[chosen], _FAMILY, len(LEVELS["family_name"])
     )
-
-
-def _capped(hits: np.ndarray) -> np.ndarray:
-    return hits * min(1.0, _MOST_INSIDE / max(float(hits.sum()), 1.0))

@@ -11,6 +11,7 @@ its two records and the artefact only; which pairs are scored depends on the blo
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -154,8 +155,7 @@ def likely_pairs(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
 
 def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touched: pa.Array | None = None) -> pa.Table:
     """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
-    home = _Home(features, groups)
-    home.profiles = home.profiles.without(model.common)
+    home = _Home(features, groups, model.common)
     n = len(home.profiles)
     wanted = None
     wanted_record = np.ones(features.num_rows, dtype=bool)
@@ -204,8 +204,7 @@ def shifted(before: pa.Table, features: pa.Table, model: LikelyModel) -> pa.Arra
 
 def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
-    home = _Home(features, groups)
-    home.profiles = home.profiles.without(model.common)
+    home = _Home(features, groups, model.common)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
         for c in ("left_record", "right_record")
@@ -237,12 +236,12 @@ def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: p
 class _Home:
     """Records, the profiles they show and the groups they are in."""
 
-    def __init__(self, features: pa.Table, groups: pa.Table) -> None:
+    def __init__(self, features: pa.Table, groups: pa.Table, common: Mapping[str, Sequence[str]] | None = None) -> None:
+        """`common`: values by field that count as not stated."""
         self.key = features["record_key"].combine_chunks()
         if isinstance(self.key, pa.ChunkedArray):
             self.key = pa.array([], pa.string())
-        self.features = features
-        self.profiles: Profiles = profiles_of(features)
+        self.profiles: Profiles = profiles_of(features).without(common or {})
         at = pc.index_in(self.key, value_set=groups["record_key"].combine_chunks().cast(pa.string()))
         if at.null_count:
             raise ModelError(f"{at.null_count} of the records are in no group. Give the members of their resolution.")

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from identity import likely, neighbours
+from identity.kept import COLUMNS, Tonight, asking
 from identity.likely import fit_likely, likely_features
-from identity.nights import COLUMNS, Tonight, delta, whole
+from identity.nights import delta, whole
 from tests.unit.resolution_by_definition import (
     KEY,
     NAMES,
@@ -79,13 +80,8 @@ class Home:
         for name, rows in large.items():
             SESSION.register(name, rows)
 
-        def query(sql: str, **small: pa.Table) -> pa.Table:
-            for name, rows in small.items():
-                SESSION.register(name, rows)
-            return SESSION.sql(sql).to_arrow_table()
-
         blocked = pa.table({c: [v] for c, v in zip(("type", "value", "is_pattern", "reason"), BLOCKED, strict=True)})
-        return Tonight(query, given.rules, blocked, given.overrides, self.number, KEY)
+        return Tonight(asking(SESSION), given.rules, blocked, given.overrides, self.number, KEY)
 
     def run(self, night: Tonight) -> None:
         self.last = whole(night) if self.last is None else replaced(self.last, delta(night))

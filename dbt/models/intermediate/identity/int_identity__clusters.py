@@ -37,18 +37,9 @@ def model(dbt: Any, session: Any) -> pa.Table:
     if dbt.is_incremental:
         tables["last"] = session.table(str(dbt.this))
 
-    def query(sql: str, **small: pa.Table) -> pa.Table:
-        """Answer from the warehouse's tables and some small ones."""
-        for name, rows in small.items():
-            session.register(name, rows)
-        try:
-            return session.sql(sql).to_arrow_table()
-        finally:
-            for name in small:
-                session.unregister(name)
-
     for name, relation in tables.items():
         session.execute(f"create or replace temp view {name} as {relation.sql_query()}")
+    query = identity.asking(session)
     home_key = bytes.fromhex(key)
     night, retrain = run_parameters.project("night, retrain").fetchone()
     stored = None if retrain else models.order("night desc").project("model").fetchone()
