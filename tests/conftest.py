@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-graph", action="store_true", help="write the asset graph as it is into its golden file")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the group
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers a module stays on one, and all that go through the same company's nights on the same one."""
     for item in items:

@@ -78,7 +78,12 @@ def test_a_needed_column_that_is_gone_is_said_and_made_good_for(
     assert published
     assert not shop_orders(published)
     assert home.query("select distinct status from ops.loads where source_system = 'shopify'") == [("refused",)]
+    # The shop says of people known from elsewhere that they are one: ids move, and someone has to accept it.
     outcome = home.run(NIGHTS="0")
+    assert outcome.returncode == 3, outcome.stdout + outcome.stderr
+    assert "ACCEPT_RESTATEMENT=1" in outcome.stdout
+    assert home.query(MONEY) == published
+    outcome = home.run(NIGHTS="0", ACCEPT_RESTATEMENT="1")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert shop_orders(home.query(MONEY))
     assert home.query(MONEY) == untroubled.query(MONEY)
