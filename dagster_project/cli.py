@@ -192,18 +192,20 @@ def _check_sources(house: House) -> None:
     import ingestion
     from dagster_project import rule_files
 
-    *rules, statuses, trust, regions = [
+    *rules, statuses, order_rules, trust, regions = [
         own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
         for name in (
             "identity_rules.csv",
             "identity_blocked_values.csv",
             "identity_overrides.csv",
             "order_statuses.csv",
+            "order_rules.csv",
             "source_trust.csv",
             "source_regions.csv",
         )
     ]
     rule_files.check_order_statuses(statuses)
+    rule_files.check_order_rules(order_rules)
     rule_files.check_source_trust(trust)
     rule_files.check_source_regions(regions)
     try:

@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 from dagster_project.config import PROJECT, ConfigurationError
-from dagster_project.rule_files import check_order_statuses, check_source_regions, check_source_trust
+from dagster_project.rule_files import (
+    check_order_rules,
+    check_order_statuses,
+    check_source_regions,
+    check_source_trust,
+)
 
 
 def test_the_shipped_files_are_in_order():
     check_order_statuses(PROJECT / "seeds" / "order_statuses.csv")
+    check_order_rules(PROJECT / "seeds" / "order_rules.csv")
     check_source_trust(PROJECT / "seeds" / "source_trust.csv")
     check_source_regions(PROJECT / "seeds" / "source_regions.csv")
 
@@ -46,6 +52,21 @@ def test_another_encoding_is_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("check", "name", "text", "told"),
     [
+        (check_order_rules, "order_rules.csv", "field,value\n", "line 1: the header has to be field,value,meaning"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\nname,x,test,\n",
+            "line 2: a line is",
+        ),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag,x,gift,\n", "line 2: a line is"),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag, x,test,\n", "line 2: the word"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\ntag,x,test,\ntag,X,exchange,\n",
+            "line 3: tag 'X' stands in line 2",
+        ),
         (check_source_trust, "source_trust.csv", "attribute,rank\n", "line 1: the header has to be attribute,source"),
         (
             check_source_trust,

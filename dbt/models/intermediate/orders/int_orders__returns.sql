@@ -43,6 +43,7 @@ shopify as (
         cast(null as varchar) as store_id,
         refunds.currency,
         {{ money('refunds.amount') }} as amount,
+        {{ refund_kind("'shopify'", 'refunds.gateway') }} as kind,
         false as is_voided,
         false as names_other_source,
         {{ reporting_date('refunds.refunded_at') }} as business_date,
@@ -87,6 +88,7 @@ pos as (
         store_id,
         currency,
         {{ money('total_amount') }} as amount,
+        {{ refund_kind("'pos'", 'payment_method') }} as kind,
         status = 'voided' as is_voided,
         sale_order_id is null and online_order_id is not null as names_other_source,
         {{ local_date('sold_at', 'business_timezone') }} as business_date,
@@ -107,6 +109,7 @@ mapped as (
         store_id,
         currency,
         amount,
+        'refund' as kind,
         is_voided,
         false as names_other_source,
         business_date,
@@ -202,7 +205,7 @@ final as (
         record_key,
         store_id,
         twin_of,
-        'refund' as kind,
+        kind,
         case
             when is_voided then 'voided'
             when twin_of is not null then 'twin'
