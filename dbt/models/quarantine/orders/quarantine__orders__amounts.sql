@@ -1,4 +1,5 @@
--- Grain: one row per refund that, with those before it, gives back more than its order came to.
+-- Grain: one row per refund that, with those before it, gives back more than its order came to; and one per currency
+-- and day that orders or advertisements lack a rate of.
 {{ config(materialized='table') }}
 
 with returns as (
@@ -28,6 +29,47 @@ mapped_refunds as (
     group by system, source_refund_id
 ),
 
+states as (
+    select * from {{ ref('int_orders__states') }}
+),
+
+ads as (
+    select * from {{ ref('int_ads__states') }}
+),
+
+without_rate as (
+    select
+        headers.currency,
+        headers.order_date as date,
+        'orders' as what,
+        min(headers.ordered_at) as first_at
+    from states
+    inner join headers on states.order_id = headers.order_id
+    where states.fx_rate is null
+    group by headers.currency, headers.order_date
+    union all
+    select
+        ads.currency,
+        ads.date,
+        'advertisements' as what,
+        cast(ads.date as timestamptz) as first_at
+    from ads
+    where ads.cost_reporting is null
+    group by ads.currency, ads.date
+),
+
+lacking as (
+    select
+        currency || '|' || date as key,
+        'rate_missing' as rule,
+        'no rate from ' || currency || ' to ' || {{ reporting_currency() }}
+        || ' on this day or the seven before it: its ' || string_agg(what, ' and ' order by what)
+        || ' have no reporting amounts until one is dropped in landing/fx_rates' as reason,
+        min(first_at) as first_at
+    from without_rate
+    group by currency, date
+),
+
 loads as (
     select
         load_id,
@@ -54,6 +96,18 @@ placed as (
 ),
 
 final as (
+    select
+        lacking.key,
+        lacking.rule,
+        lacking.reason,
+        cast(null as varchar) as load_id,
+        cast(null as varchar) as file_name,
+        cast(null as bigint) as row_number,
+        lacking.first_at as first_seen_at,
+        lacking.first_at as last_seen_at,
+        lacking.first_at as _loaded_at
+    from lacking
+    union all
     select
         placed.key,
         placed.rule,
