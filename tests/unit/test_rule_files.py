@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 
 from dagster_project.config import PROJECT, ConfigurationError
-from dagster_project.rule_files import check_order_statuses, check_source_regions, check_source_trust
+from dagster_project.rule_files import (
+    check_attribution_config,
+    check_order_statuses,
+    check_source_regions,
+    check_source_trust,
+)
 
 
 def test_the_shipped_files_are_in_order():
     check_order_statuses(PROJECT / "seeds" / "order_statuses.csv")
     check_source_trust(PROJECT / "seeds" / "source_trust.csv")
     check_source_regions(PROJECT / "seeds" / "source_regions.csv")
+    check_attribution_config(PROJECT / "seeds" / "attribution_config.csv")
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,37 @@ def test_a_mistake_in_trust_or_regions_is_named_with_its_line(tmp_path: Path, ch
     with pytest.raises(ConfigurationError, match=told) as refusal:
         check(file)
     assert name in str(refusal.value)
+
+
+_CREDIT = "lookback_days,half_life_days,max_channels,collapse_repeats,exposure_window_days"
+
+
+@pytest.mark.parametrize("line", ["30,7,11,false,", "1,0.5,1,true,0.125", "999,30.000,9,false,2"])
+def test_settings_of_attribution_that_fit(tmp_path: Path, line: str):
+    file = tmp_path / "attribution_config.csv"
+    file.write_text(f"{_CREDIT}\n{line}\n", encoding="utf-8")
+    check_attribution_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lookback_days\n30\n", "line 1: the header has to be lookback_days,half_life_days"),
+        (f"{_CREDIT}\n", "it has 0 lines"),
+        (f"{_CREDIT}\n30,7,11,false,\n60,7,11,false,\n", "it has 2 lines"),
+        (f"{_CREDIT}\n30,7,11,false,,9\n", "line 2: the line has more cells"),
+        (f"{_CREDIT}\n0,7,11,false,\n", "line 2: lookback_days is '0'"),
+        (f"{_CREDIT}\n30.5,7,11,false,\n", "line 2: lookback_days is '30.5'"),
+        (f"{_CREDIT}\n30,0.000,11,false,\n", "line 2: half_life_days is '0.000'"),
+        (f"{_CREDIT}\n30,-7,11,false,\n", "line 2: half_life_days is '-7'"),
+        (f"{_CREDIT}\n30,7,12,false,\n", "line 2: max_channels is '12'"),
+        (f"{_CREDIT}\n30,7,11,yes,\n", "line 2: collapse_repeats is 'yes'"),
+        (f"{_CREDIT}\n30,7,11\n", "line 2: collapse_repeats is ''"),
+        (f"{_CREDIT}\n30,7,11,false,0\n", "line 2: exposure_window_days is '0'"),
+    ],
+)
+def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "attribution_config.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told):
+        check_attribution_config(file)
