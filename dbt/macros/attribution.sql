@@ -2,13 +2,13 @@
 {% macro attribution_models() -%}
     select * from (
         values
-        ('first', false),
-        ('last', false),
-        ('last_non_direct', false),
-        ('linear', false),
-        ('time_decay', false),
-        ('position_based', false),
-        ('markov', true),
-        ('shapley', true)
-    ) as listed (model, is_fitted)
+        (1, 'first', false),
+        (2, 'last', false),
+        (3, 'last_non_direct', false),
+        (4, 'linear', false),
+        (5, 'time_decay', false),
+        (6, 'position_based', false),
+        (7, 'markov', true),
+        (8, 'shapley', true)
+    ) as listed (model_number, model, is_fitted)
 {%- endmacro %}

@@ -6,15 +6,37 @@
     pre_hook="{{ delete_restated(ref('int_attribution__states'), ['order_id', 'is_fitted']) }}"
 ) }}
 
-with states as (
+with missing_states as (
 
     {{ missing_keys(ref('int_attribution__states'), ['order_id', 'is_fitted']) }}
 
 ),
 
+-- Shares are told apart by a number, which sorts faster than an order's name.
+states as (
+
+    select
+        *,
+        row_number() over () as state_number
+    from missing_states
+
+),
+
+touches_to_orders as (
+
+    select * exclude (customer_id, order_id, ended_at, _fingerprint)
+    from {{ ref('int_attribution__touches') }}
+    where order_id is not null
+
+),
+
 touches as (
 
-    select * from {{ ref('int_attribution__touches') }}
+    select
+        states.state_number,
+        touches_to_orders.*
+    from states
+    inner join touches_to_orders on states.order_id = touches_to_orders.path_id
 
 ),
 
@@ -40,8 +62,8 @@ models as (
 whole as (
 
     select
-        states.order_id,
-        models.model,
+        states.state_number,
+        models.model_number,
         case models.model
             when 'last' then states.path_length
             when 'last_non_direct' then states.last_non_direct_position
@@ -59,8 +81,8 @@ whole as (
 plainly_weighted as (
 
     select
-        states.order_id,
-        models.model,
+        states.state_number,
+        models.model_number,
         touches.position,
         states.net_amount_reporting,
         cast(case models.model
@@ -81,7 +103,7 @@ plainly_weighted as (
                 end
         end as hugeint) as weight
     from states
-    inner join touches on states.order_id = touches.path_id
+    inner join touches on states.state_number = touches.state_number
     cross join models
     cross join attribution_config
     where
@@ -104,14 +126,14 @@ named as (
 in_channels as (
 
     select
-        states.order_id,
+        states.state_number,
         states.month,
         states.net_amount_reporting,
         touches.position,
         coalesce(named.channel, 'other') as channel,
-        count(*) over (partition by states.order_id, coalesce(named.channel, 'other')) as touches_of_channel
+        count(*) over (partition by states.state_number, coalesce(named.channel, 'other')) as touches_of_channel
     from states
-    inner join touches on states.order_id = touches.path_id
+    inner join touches on states.state_number = touches.state_number
     left join named on states.month = named.month and touches.channel = named.channel
     where states.is_fitted and states.path_length > 1
 
@@ -120,14 +142,15 @@ in_channels as (
 fitted_weights as (
 
     select
-        in_channels.order_id,
-        weights.model,
+        in_channels.state_number,
+        models.model_number,
         in_channels.position,
         in_channels.net_amount_reporting,
         cast(weights.weight * 1000000000000 as hugeint) * 1000000000 // in_channels.touches_of_channel as weight,
-        sum(weights.weight) over (partition by in_channels.order_id, weights.model) as weight_of_path
+        sum(weights.weight) over (partition by in_channels.state_number, models.model_number) as weight_of_path
     from in_channels
     inner join weights on in_channels.month = weights.month and in_channels.channel = weights.channel
+    inner join models on weights.model = models.model
 
 ),
 
@@ -136,8 +159,8 @@ weighted as (
     select * from plainly_weighted
     union all
     select
-        order_id,
-        model,
+        state_number,
+        model_number,
         position,
         net_amount_reporting,
         case when weight_of_path = 0 then 1 else weight end as weight
@@ -147,15 +170,15 @@ weighted as (
 
 credit_shared as (
 
-    {{ with_shares('weighted', 'cast(1000000000000 as hugeint)', 'weight', 'order_id, model', 'position') }}
+    {{ with_shares('weighted', 'cast(1000000000000 as hugeint)', 'weight', 'state_number, model_number', 'position') }}
 
 ),
 
 credited as (
 
     select
-        order_id,
-        model,
+        state_number,
+        model_number,
         position,
         net_amount_reporting,
         share_units as credit_units,
@@ -166,24 +189,24 @@ credited as (
 
 shared as (
 
-    {{ with_shares('credited', 'abs(net_amount_reporting) * reporting_units', 'credit_units', 'order_id, model',
-                   'position') }}
+    {{ with_shares('credited', 'abs(net_amount_reporting) * reporting_units', 'credit_units',
+                   'state_number, model_number', 'position') }}
 
 ),
 
 unioned as (
 
     select
-        order_id,
-        model,
+        state_number,
+        model_number,
         position,
         credit_units,
         revenue_reporting
     from whole
     union all
     select
-        order_id,
-        model,
+        state_number,
+        model_number,
         position,
         credit_units,
         {{ money('sign(net_amount_reporting) * share_units / reporting_units') }} as revenue_reporting
@@ -195,10 +218,10 @@ unioned as (
 final as (
 
     select
-        unioned.order_id,
-        coalesce(touches.touchpoint_id, 'none:' || unioned.order_id) as touchpoint_id,
+        states.order_id,
+        coalesce(touches.touchpoint_id, 'none:' || states.order_id) as touchpoint_id,
         states.customer_id,
-        unioned.model,
+        models.model,
         coalesce(touches.channel, '(none)') as channel,
         touches.platform,
         touches.campaign,
@@ -215,9 +238,9 @@ final as (
         states._fingerprint,
         current_timestamp as _loaded_at
     from unioned
-    inner join models on unioned.model = models.model
-    inner join states on unioned.order_id = states.order_id and models.is_fitted = states.is_fitted
-    left join touches on unioned.order_id = touches.path_id and unioned.position = touches.position
+    inner join models on unioned.model_number = models.model_number
+    inner join states on unioned.state_number = states.state_number
+    left join touches on unioned.state_number = touches.state_number and unioned.position = touches.position
 
 )
 
