@@ -49,6 +49,40 @@ def test_every_part_of_every_order_by_every_model(company: Home, worked_out: tup
             assert row["channel"] == (touch["channel"] if touch else "(none)"), key
 
 
+def test_how_much_of_an_order_goes_to_what_truly_set_it_off(company: Home):
+    """Every model finds a good part of the true causes, and none finds one that is no touch of a path."""
+    causes = company.path / "demo" / "truth" / "causes.csv"
+    found = {
+        (cause, model): (orders, share)
+        for cause, model, orders, share in company.query(
+            f"""
+            with causes as (
+                from read_csv('{causes}', all_varchar = true) where cause <> 'unknown'
+            ),
+            credited as (
+                select
+                    source_system || ' ' || cause as cause, model, order_id,
+                    coalesce(sum(credit) filter (where attribution.touchpoint_id = causes.touchpoint_id), 0) as credit
+                from causes
+                inner join marts.orders using (source_system, source_order_id)
+                inner join marts.attribution using (order_id)
+                group by all
+            )
+            select cause, model, count(*), avg(credit) from credited group by all order by all
+            """
+        )
+    }
+    for row in sorted(found.items()):
+        print(*row)
+    for model in (*PLAIN, *FITTED):
+        # The visit on which an order was placed is mostly the only one.
+        assert found["shopify visit", model][1] > 0.6
+        # Of clicks weeks before, on any device of the buyer.
+        assert 0.1 < found["shopify ad_click", model][1] < 1
+        assert 0 < found["pos ad_click", model][1] < 1
+    assert found["shopify ad_click", "first"][1] > found["shopify ad_click", "last"][1]
+
+
 def test_the_weights_of_every_month(company: Home, worked_out: tuple):
     published: dict = {}
     for row in rows(company, "marts.attribution_channel_weights"):

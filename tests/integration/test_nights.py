@@ -266,8 +266,9 @@ def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
 
 
-def test_every_query_of_the_readme_answers(company: Home):
-    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.S)
+@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md"])
+def test_every_query_of_a_page_answers(company: Home, page: str):
+    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
     assert queries
     for query in queries:
-        assert company.query(query)
+        assert company.query(query), query
