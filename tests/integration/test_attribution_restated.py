@@ -5,7 +5,7 @@ The company of this module has two nights; the tests look at what was published 
 
 from __future__ import annotations
 
-import csv
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.test_identity_history import HEADER
 
 CONTENT = "order_id, is_fitted, model, * exclude (order_id, is_fitted, model, _loaded_at)"
 
@@ -61,20 +60,32 @@ def published(home: Home) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any
 
 
 def merge_two(home: Home) -> tuple[str, str]:
-    """Somebody decides that two customers with credited orders and an account in the shop each are one; their ids."""
-    found = home.query(
-        "select min(identities.source_record_id), identities.customer_id from marts.customer_identities as identities"
+    """A member of the tills turns out to be a customer of the web shop, by name and mailbox; the ids of both."""
+    credited = (
+        "select distinct source_record_id, customer_id from marts.customer_identities"
         " inner join marts.attribution using (customer_id)"
-        " where source_system = 'shopify' and record_type = 'customer' and path_length > 1"
-        " group by identities.customer_id order by 2 limit 2"
+        " where source_system = $1 and record_type = $2 and path_length > 1 and not attribution.is_fitted order by 1"
     )
-    (one, left), (other, right) = found
-    with (home.path / "rules" / "identity_overrides.csv").open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(HEADER)
-        keys = [f"shopify/customer/{record}" for record in (one, other)]
-        writer.writerow(("2026-07-01", "must-link", *keys, "", "", "ann", "asked them"))
+    members = {customer: member for member, customer in home.query(credited, ["pos", "member"])}
+    accounts = {customer: account for account, customer in home.query(credited, ["shopify", "customer"])}
+    left, member = next(iter(members.items()))
+    right, account = next((customer, account) for customer, account in accounts.items() if customer not in members)
+    demo = home.path / "demo"
+    with closing(sqlite3.connect(demo / "systems.sqlite")) as systems:
+        ((body,),) = systems.execute("select body from customers where id = ?", [int(account)]).fetchall()
+    known = json.loads(body)
+    with closing(sqlite3.connect(demo / "pos.sqlite")) as tills, tills:
+        tills.execute(
+            "update members set full_name = ?, email = ?, phone = null, birth_date = null, updated_at = ?"
+            " where member_no = ?",
+            [f"{known['first_name']} {known['last_name']}", known["email"], next_day(home), member],
+        )
     return left, right
+
+
+def next_day(home: Home) -> str:
+    """A moment between the last night and the next, as the tills write it."""
+    return f"{datetime.fromisoformat(home.record()['as_of']) + timedelta(hours=8):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def give_back(home: Home) -> str:
@@ -84,12 +95,12 @@ def give_back(home: Home) -> str:
         " where source_system = 'pos' and path_length > 0 and refund_amount = 0 and net_amount > 0 and is_valid"
         " order by orders.ordered_at, order_id limit 1"
     )
-    at = datetime.fromisoformat(home.record()["as_of"]) + timedelta(hours=8)
+    at = next_day(home)
     with closing(sqlite3.connect(home.path / "demo" / "pos.sqlite")) as tills, tills:
         tills.row_factory = sqlite3.Row
         changed = {
             "receipt_id": f"{receipt}-back", "receipt_no": "9/999", "kind": "return", "original_receipt_id": receipt,
-            "sold_at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "updated_at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "sold_at": at, "updated_at": at,
         }  # fmt: skip
         for table in ("receipts", "receipt_lines"):
             for row in tills.execute(f"select * from {table} where receipt_id = ?", (receipt,)).fetchall():
