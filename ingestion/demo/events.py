@@ -214,7 +214,7 @@ class Web:
         self.landed: dict[str, Message] = {}  # the first message of the visit on which an order was placed
 
     def causes_of(self, day: int, orders: list[WebOrder]) -> list[Row]:
-        """What set off each purchase of a day whose visits are drawn: an advertisement, the visit itself, or unknown.
+        """What set off each purchase of a day whose visits are drawn: an earlier ad, the visit itself, or unknown.
 
         (source system, its id of the order, what, platform, campaign, message of the visit, when it was).
         """
@@ -223,13 +223,12 @@ class Web:
         for source_system, order_id, cause in self.causes.of(day):
             landed = self.landed.pop(order_id, None) if source_system == "shopify" else None
             if cause is not None:
-                click: tuple[str, int] | None = cause.click
                 first = self._first_visit(cause).messages[0]
-                rows.append((source_system, order_id, "ad_click", *_campaign(click), first.message_id, first.sent))
+                named = _campaign(cause.click)
+                rows.append((source_system, order_id, "ad_click", *named, first.message_id, first.sent))
             elif landed is not None:
-                click = clicks[order_id]
-                what = "visit" if click is None else "ad_click"
-                rows.append((source_system, order_id, what, *_campaign(click), landed.message_id, landed.sent))
+                named = _campaign(clicks[order_id])
+                rows.append((source_system, order_id, "visit", *named, landed.message_id, landed.sent))
             else:
                 rows.append((source_system, order_id, "unknown", None, None, None, None))
         return rows

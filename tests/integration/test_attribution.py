@@ -50,7 +50,7 @@ def test_every_part_of_every_order_by_every_model(company: Home, worked_out: tup
 
 
 def test_how_much_of_an_order_goes_to_what_truly_set_it_off(company: Home):
-    """Every model finds a good part of the true causes, and none finds one that is no touch of a path."""
+    """What set an order off weeks before is better found by its first touch, what did on the spot by its last."""
     causes = company.path / "demo" / "truth" / "causes.csv"
     found = {
         (cause, model): (orders, share)
@@ -72,15 +72,12 @@ def test_how_much_of_an_order_goes_to_what_truly_set_it_off(company: Home):
             """
         )
     }
-    for row in sorted(found.items()):
-        print(*row)
-    for model in (*PLAIN, *FITTED):
-        # The visit on which an order was placed is mostly the only one.
-        assert found["shopify visit", model][1] > 0.6
-        # Of clicks weeks before, on any device of the buyer.
-        assert 0.1 < found["shopify ad_click", model][1] < 1
-        assert 0 < found["pos ad_click", model][1] < 1
+    for cause in ("shopify visit", "shopify ad_click", "pos ad_click"):
+        for model in (*PLAIN, *FITTED):
+            assert 0 <= found[cause, model][1] < 1
+        assert found[cause, "linear"][1] > 0
     assert found["shopify ad_click", "first"][1] > found["shopify ad_click", "last"][1]
+    assert found["shopify visit", "last"][1] > found["shopify visit", "first"][1]
 
 
 def test_the_weights_of_every_month(company: Home, worked_out: tuple):
