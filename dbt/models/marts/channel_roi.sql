@@ -83,6 +83,7 @@ first_years as (
     cross join run_parameters
     where
         firsts.customer_order_number = 1
+        and firsts.customer_id is not null
         and epoch_us(run_parameters.as_of) - epoch_us(firsts.ordered_at) >= 365 * 86400000000
 
 ),
