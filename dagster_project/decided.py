@@ -50,7 +50,7 @@ _REVIEWS = """
     from intermediate.int_identity__review_states where is_new order by all
 """
 # Without the person and the identifiers: what was told, so that it is told once, must outlive them.
-_CONVERSIONS = """
+CONVERSIONS = """
     select platform, action, order_id, kind, value, currency, converted_at, happened_at,
         run_parameters.as_of as exported_at, cast($night as bigint) as night, $run_id as run_id
     from restricted.conversion_uploads cross join ops.run_parameters as run_parameters
@@ -65,7 +65,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "identity_events": _EVENTS,
         "identity_bindings": _BINDINGS,
         "reviews": _REVIEWS,
-        "conversions": _CONVERSIONS,
+        "conversions": CONVERSIONS,
     }
     written = {}
     for table, query in tables.items():

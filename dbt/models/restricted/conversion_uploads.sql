@@ -129,6 +129,8 @@ adjustments as (
     cross join run_parameters
     where
         exported.kind <> 'retraction'
+        -- Google refuses to adjust what is not yet a day old.
+        and epoch(run_parameters.as_of) - epoch(orders.ordered_at) >= 86400
         and epoch(run_parameters.as_of) - epoch(orders.ordered_at) < rules.adjustment_days * 86400
         and (
             not orders.is_valid
