@@ -8,10 +8,13 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import sqlite3
 import stat
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,24 @@ def drop_last_publication(home: Home) -> None:
     """As a process leaves it that dies between the rename and the list of publications."""
     file = home.path / "lake" / "_decisions" / "publications.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+
+
+def give_back_at_the_till(home: Home, receipt_id: str, amount: Decimal) -> None:
+    """After the first night somebody is given back so much of a receipt, on its first line."""
+    at = {"receipt_id": f"{receipt_id}B", "updated_at": "2026-06-30T20:00:00Z"}
+    with closing(sqlite3.connect(home.path / "demo" / "pos.sqlite")) as till, till:
+        till.row_factory = sqlite3.Row
+        for table, changed in {
+            "receipts": {
+                "receipt_no": f"{receipt_id}B", "kind": "return", "sold_at": at["updated_at"],
+                "total_amount": str(amount), "rounding_amount": "0", "original_receipt_id": receipt_id,
+            },
+            "receipt_lines": {"quantity": "1", "unit_price": str(amount), "discount_amount": "0", "tax_amount": "0"},
+        }.items():  # fmt: skip
+            sold = till.execute(f"select * from {table} where receipt_id = ? limit 1", (receipt_id,)).fetchone()
+            row = {**dict(sold), **at, **changed}
+            marks = ", ".join("?" for _ in row)
+            till.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
 def assert_each_once_and_true(home: Home) -> None:
@@ -170,7 +191,19 @@ def test_a_merge_tells_nothing_anew_and_a_new_action_its_own(home: Home):
 
 
 def test_a_crash_after_the_rename_leaves_the_release_as_the_record(home: Home):
+    """The night after it brings returns at the till: adjustments alone, for what was told before the crash is told."""
     before = told(home)
+    sales = home.query(
+        "select order_id, source_order_id, due_amount from marts.orders"
+        " where source_system = 'pos' and net_amount = due_amount and due_amount > 10 and order_id in"
+        "     (select order_id from marts.exported_conversions where action = 'Store sale'"
+        "         and converted_at > exported_at - interval 50 days)"
+        " order by order_id"
+    )
+    partly, wholly = sales[0], sales[-1]
+    assert partly != wholly
+    give_back_at_the_till(home, partly[1], Decimal(10))
+    give_back_at_the_till(home, wholly[1], wholly[2])
     drop_last_publication(home)
     night(home)
     assert set(before) <= set(told(home))
@@ -178,6 +211,15 @@ def test_a_crash_after_the_rename_leaves_the_release_as_the_record(home: Home):
     assert not {row[:3] for row in before} & {row[:3] for row in later if row[3] == "conversion"}
     assert orders_in_files(home) == Counter((row[0], row[2]) for row in later)
     assert_each_once_and_true(home)
+    # What came back at the till is put right at each of the two platforms that take it as long after.
+    for order, kind in ((partly[0], "restatement"), (wholly[0], "retraction")):
+        actions = {("google_ads", "Purchase"), ("google_ads", "Store sale"), ("meta_ads", "Purchase")}
+        assert {row[:2] for row in later if row[2:] == (order, kind)} - {("oceanengine", "active_pay")} == actions
+    assert home.query(
+        "select distinct value, net_amount from marts.exported_conversions join marts.orders using (order_id)"
+        " where kind = 'restatement' and order_id = $1",
+        [partly[0]],
+    ) == [(partly[2] - 10, partly[2] - 10)]
 
 
 def test_a_rollback_takes_nothing_back(home: Home):
