@@ -91,21 +91,24 @@ class World:
     unsubscribed: Sequence[tuple[str, str]] = field(default=())
 
 
-@cache
 def rendered(name: str) -> tuple[str, str]:
     """A model's relation and its SQL, as dbt would compile it with the shipped settings."""
-    file = next(MODELS.rglob(f"{name}.sql"))
+    return relation(name), compiled(next(MODELS.rglob(f"{name}.sql")))
+
+
+@cache
+def compiled(file: Path) -> str:
+    """The SQL of a model or of a test on models."""
     environment = jinja2.Environment(autoescape=False)
     macros: dict[str, object] = {}
     for macro_file in ("marts_money", "conversions"):
         text = (PROJECT / "dbt" / "macros" / f"{macro_file}.sql").read_text()
         macros |= vars(environment.from_string(text).module)
-    text = environment.from_string(file.read_text()).render(
+    return environment.from_string(file.read_text()).render(
         **{name: macro for name, macro in macros.items() if not name.startswith("_")},
         ref=relation, source=lambda schema, table: f"{schema}.{table}", config=lambda **_: "",
         reporting_timezone=lambda: "'Asia/Shanghai'",
     )  # fmt: skip
-    return relation(name), text
 
 
 @cache

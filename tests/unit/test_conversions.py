@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.conversion_models import PROJECT, Click, Exporter, Order, Record, World, only
+from tests.unit.conversion_models import PROJECT, Click, Exporter, Order, Record, World, compiled, only
 
 ANN = Record("1", "ann", "ann@x.cn", "+8613800000001", consent_email=True, consent_sms=True)
 HEADER = (
@@ -302,6 +302,47 @@ def test_one_order_under_two_actions_is_two_conversions(tmp_path: Path):
     world = World([ANN], [Order("o1"), Order("o2", channel="web")])
     assert [row[1] for row in home.night(world)] == ["o1", "o1", "o2"]
     assert home.night(world) == []
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "update marts.customers set marketing_consent = false",
+        "delete from marts.customers",
+        "update intermediate.int_identity__records set consent_sms = false, consent_email = false",
+        "update intermediate.int_identity__records set consent_email = null",
+        "update intermediate.int_identity__records set phone = null",
+    ],
+)
+def test_the_gate_finds_whoever_did_not_consent(tmp_path: Path, spoilt: str):
+    home = Exporter(tmp_path)
+    home.night(World([ANN], [Order("o1")]))
+    home.warehouse.execute("create table marts.customers as select 'ann' as customer_id, true as marketing_consent")
+    gate = compiled(PROJECT / "dbt" / "tests" / "conversions_have_consent.sql")
+    assert home.warehouse.execute(gate).fetchall() == []
+    home.warehouse.execute(spoilt)
+    assert home.warehouse.execute(gate).fetchall() != []
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [["conversion", "conversion"], ["restatement"], ["restatement", "conversion"],
+     ["conversion", "retraction", "restatement"]],
+)  # fmt: skip
+def test_the_gate_finds_what_would_be_told_twice(tmp_path: Path, kinds: list[str]):
+    home = Exporter(tmp_path)
+    gate = compiled(PROJECT / "dbt" / "tests" / "conversions_go_out_once.sql")
+    world = World([ANN], [Order("o1", days=10)])
+    for net in ("100", "70", "60", "0"):
+        home.night(replace(world, orders=[Order("o1", days=10, net=net)]))
+        assert home.warehouse.execute(gate).fetchall() == []
+    for night, kind in enumerate(kinds, 1):
+        home.warehouse.execute(
+            "insert into marts.exported_conversions by name"
+            " select 'google_ads' as platform, 'Purchase' as action, 'o2' as order_id, $1 as kind, $2 as night",
+            [kind, night],
+        )
+    assert {row[2] for row in home.warehouse.execute(gate).fetchall()} == {"o2"}
 
 
 CONSENTS = st.sampled_from([None, True, False])
