@@ -9,6 +9,7 @@ import pytest
 from dagster_project.config import PROJECT, ConfigurationError
 from dagster_project.rule_files import (
     check_attribution_config,
+    check_conversion_exports,
     check_order_statuses,
     check_source_regions,
     check_source_trust,
@@ -20,6 +21,7 @@ def test_the_shipped_files_are_in_order():
     check_source_trust(PROJECT / "seeds" / "source_trust.csv")
     check_source_regions(PROJECT / "seeds" / "source_regions.csv")
     check_attribution_config(PROJECT / "seeds" / "attribution_config.csv")
+    check_conversion_exports(PROJECT / "seeds" / "conversion_exports.csv")
 
 
 @pytest.mark.parametrize(
@@ -126,3 +128,63 @@ def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=told):
         check_attribution_config(file)
+
+
+CONVERSIONS = (
+    "platform,action,click_days,click_expires_days,upload_days,adjustment_days,hashed_identifiers,channels,timezone\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("platform,action\n", "line 1: the header has to be platform,action,click_days"),
+        (CONVERSIONS + "google_ads,Purchase\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "google_ads,Purchase,90,90,63,55,never,,,more\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "tiktok_ads,Purchase,90,90,63,55,never,,\n", "line 2: the platform is 'tiktok_ads'"),
+        (CONVERSIONS + "google_ads,,90,90,63,55,never,,\n", "line 2: the action is ''"),
+        (CONVERSIONS + "google_ads,=Purchase,90,90,63,55,never,,\n", "line 2: the action is '=Purchase'"),
+        (CONVERSIONS + 'google_ads,"Pur\nchase",90,90,63,55,never,,\n', "the action is 'Pur.*nchase'"),
+        (CONVERSIONS + "google_ads,Purchase,,90,63,55,never,,\n", "line 2: click_days is ''; .* 9999[.]"),
+        (CONVERSIONS + "google_ads,Purchase,90,0,63,55,never,,\n", "line 2: click_expires_days is '0'.*or nothing"),
+        (CONVERSIONS + "google_ads,Purchase,90,,6.5,55,never,,\n", "line 2: upload_days is '6.5'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,-1,never,,\n", "line 2: adjustment_days is '-1'"),
+        (
+            CONVERSIONS + "google_ads,Purchase,90,,63,,true,,\n",
+            "line 2: hashed_identifiers is 'true'; .*never, without",
+        ),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,always,,\n", "line 2: hashed_identifiers is always; Google"),
+        (CONVERSIONS + "oceanengine,pay,30,,30,,without_click,,\n", "line 2: .* Ocean Engine finds"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store||web,\n", "line 2: the channels are 'store..web'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store | web,\n", "line 2: the channels are"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,,Berlin\n", "line 2: the time zone is 'Berlin'"),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,store,\nmeta_ads,Sale,7,,62,,never,web,\n",
+            "line 3: Sale of meta_ads stands in line 2",
+        ),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,,\nmeta_ads,Web,7,,62,,never,,Asia/Tokyo\n",
+            "line 3: the time zone of meta_ads is 'Asia/Tokyo', and '' in line 2",
+        ),
+    ],
+)
+def test_a_mistake_in_conversion_exports_is_named_with_its_line(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        check_conversion_exports(file)
+    assert "conversion_exports.csv" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CONVERSIONS,
+        CONVERSIONS + "google_ads,Kauf im Laden,90,,63,,never,store|京东商城,Europe/Berlin\n",
+        CONVERSIONS + "meta_ads,购买,7,,62,,without_click,,\n",
+    ],
+)
+def test_what_a_company_may_write_of_its_conversions(tmp_path: Path, text: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    check_conversion_exports(file)
