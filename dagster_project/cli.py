@@ -192,7 +192,7 @@ def _check_sources(house: House) -> None:
     import ingestion
     from dagster_project import rule_files
 
-    *rules, statuses, trust, regions = [
+    *rules, statuses, trust, regions, journeys, words = [
         own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
         for name in (
             "identity_rules.csv",
@@ -201,11 +201,14 @@ def _check_sources(house: House) -> None:
             "order_statuses.csv",
             "source_trust.csv",
             "source_regions.csv",
+            "journeys.csv",
+            "export_words.csv",
         )
     ]
     rule_files.check_order_statuses(statuses)
     rule_files.check_source_trust(trust)
     rule_files.check_source_regions(regions)
+    rule_files.check_journeys(journeys, words)
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)

@@ -21,6 +21,7 @@ from tests.integration.conftest import PROJECT, Home, differences
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
+    "journey_steps", "journey_funnel",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 
