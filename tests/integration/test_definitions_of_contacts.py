@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.recompute import Books, documents, instant
+from tests.integration.recompute import Books, documents, instant, till_rows
 from tests.integration.recompute_contacts import (
     Event,
     ad_days,
@@ -23,7 +23,7 @@ from tests.integration.recompute_contacts import (
     read_events,
     tickets,
 )
-from tests.integration.recompute_statements import messages, published_id, visits
+from tests.integration.recompute_statements import call_desk_customers, messages, published_id, visits
 from tests.integration.test_definitions import (
     assert_same,
     books,  # noqa: F401 -- this and the next two are fixtures
@@ -120,9 +120,45 @@ def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books:
     published = Counter(
         (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
         for row in touchpoints
-        if row["source_system"] != "events"
+        if row["source_system"] != "events" and row["touchpoint_type"] != "sign_up"
     )
     assert_same(dict(ours), dict(published))
+
+
+def test_an_account_or_membership_is_a_sign_up_unless_an_event_tells_of_it(
+    company: Home,
+    touchpoints,
+    events,
+    customer_of,  # noqa: F811
+):
+    accounts = {
+        f"shopify/customer/{account['id']}": instant(account["created_at"])
+        for account in documents(company.path, "customers")
+        if account["state"] == "enabled"
+    }
+    cards = {f"pos/member/{row['member_no']}": instant(row["joined_at"]) for row in till_rows(company.path, "members")}
+    listed = dict(call_desk_customers(company.path))
+    told = [event for event in events if event.kind == "Signed Up"]
+    logins = {f"shopify/customer/{event.user}" for event in told}
+    ours: Counter[tuple[Any, ...]] = Counter()
+    for record, at in {**accounts, **cards, **listed}.items():
+        customer = customer_of[record]
+        if record not in logins and not any(
+            event.customer == customer and abs(event.at - at) <= timedelta(days=1) for event in told
+        ):
+            ours[record.split("/")[0], at, customer] += 1
+    assert len(ours) > 100
+    assert len({source for source, _, _ in ours}) == 3
+    assert_same(
+        dict(ours),
+        dict(
+            Counter(
+                (row["source_system"], row["occurred_at"], row["customer_id"])
+                for row in touchpoints
+                if row["touchpoint_type"] == "sign_up" and row["source_system"] != "events"
+            )
+        ),
+    )
 
 
 def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
