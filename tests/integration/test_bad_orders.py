@@ -1,7 +1,7 @@
 """Sales that are wrong, and the odd ones that only look so, in a home of its own: each is told apart and said why.
 
 What belongs here: lines and orders that lack each other, refunds beyond what was due, returns of nothing named,
-exchanges, tests, and an order whose customer is gone. What exports do wrongly has a module of its own.
+exchanges and tests. What exports do wrongly has a module of its own.
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     for number in range(1, MEMBERS + 1):
         member(database, number, "2026-01-01T00:00:00Z")
         book(database, f"R{number}", "10.00", f"2026-06-{number:02d}T04:00:00Z", buyer=f"M{number}")
-    book(database, "EARLY", "10.00", "2026-06-28T04:00:00Z", buyer=f"M{MEMBERS + 1}")
     line(database, "R404", "7.00", "2026-06-20T05:00:00Z")
     book(database, "BARE", "8.00", "2026-06-20T06:00:00Z")
     database.execute("delete from receipt_lines where receipt_id = 'BARE'")
@@ -153,27 +152,3 @@ def test_an_exchange_is_one_order_and_a_test_is_none(shop):
         ("exchange", "counted")
     ]
     assert home.query("select refunded_quantity from marts.order_lines where order_id = 'pos-R4'") == [(Decimal(1),)]
-
-
-def test_an_order_whose_customer_is_gone_stays_without_a_person(shop):
-    """The member of an order comes a night later; their load is withdrawn, as if they had never been known."""
-    home, database = shop
-    whose = (
-        "select customer_id is null, customer_order_number, is_first_order, is_valid, net_amount"
-        " from marts.orders where order_id = 'pos-EARLY'"
-    )
-    nobodys = [(True, None, None, True, Decimal(10))]
-    assert home.query(whose) == nobodys
-    member(database, MEMBERS + 1, "2026-06-29T00:00:00Z")
-    database.commit()
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query(whose) == [(False, 1, True, True, Decimal(10))]
-    ((load,),) = home.query(
-        "select load_id from ops.loads where source_table = 'members' and admitted and rows_landed = $1", [MEMBERS + 1]
-    )
-    assert home.run("reject", load).returncode == 0
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    is_whole(home)
-    assert home.query(whose) == nobodys
