@@ -192,23 +192,14 @@ def _check_sources(house: House) -> None:
     import ingestion
     from dagster_project import rule_files
 
-    *rules, statuses, trust, regions, journeys, words = [
-        own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
-        for name in (
-            "identity_rules.csv",
-            "identity_blocked_values.csv",
-            "identity_overrides.csv",
-            "order_statuses.csv",
-            "source_trust.csv",
-            "source_regions.csv",
-            "journeys.csv",
-            "export_words.csv",
-        )
-    ]
-    rule_files.check_order_statuses(statuses)
-    rule_files.check_source_trust(trust)
-    rule_files.check_source_regions(regions)
-    rule_files.check_journeys(journeys, words)
+    def rule_file(name: str) -> Path:
+        own = house.rules / name
+        return own if own.exists() else PROJECT / "seeds" / name
+
+    for name, check in rule_files.CHECKS.items():
+        check(rule_file(name))
+    rule_files.check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))
+    rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)

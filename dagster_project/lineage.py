@@ -27,6 +27,8 @@ _RESOLVED = [
     ("intermediate", "int_identity__records", "record_key"),
     ("intermediate", "int_identity__assertions", "value"),
 ]
+# int_attribution__weights: the models are fitted on all paths of a month.
+_COUNTED = [("intermediate", "int_attribution__path_counts", name) for name in ("path", "conversions", "nulls")]
 _ATTRIBUTES = ("full_name", "gender", "city", "country", "member_level", "birth_date")
 BY_HAND: dict[str, Lineage] = {
     # Columns become rows here, which the reader of SQL does not follow.
@@ -55,6 +57,15 @@ BY_HAND: dict[str, Lineage] = {
             for name in ("plain_value", "reason")
         },
         "value": [("intermediate", "int_customers__statements", "value")],
+    },
+    "int_attribution__weights": {
+        "month": [("intermediate", "int_attribution__path_counts", "month")],
+        "model": [],
+        "channel": _COUNTED[:1],
+        "touches": list(_COUNTED),
+        "month_conversions": _COUNTED[1:2],
+        "month_nulls": _COUNTED[2:],
+        **{name: list(_COUNTED) for name in ("weight", "share", "conversions")},
     },
     "int_identity__clusters": {
         name: list(_RESOLVED)

@@ -38,6 +38,7 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
         "OMNIHOUSE_TEMP_DIRECTORY": str(house.spill),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
+        "DBT_LOG_LEVEL_FILE": "info",
     }
     if with_key:
         variables["OMNIHOUSE_HOME_KEY"] = Decisions(house.lake).home_key().hex()

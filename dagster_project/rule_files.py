@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from dagster_project.config import ConfigurationError
 
 STATUS_MEANINGS = ("paid", "pending", "cancelled", "voided", "refunded", "test")
 
+
+CONVERSION_PLATFORMS = ("google_ads", "meta_ads", "oceanengine")
+HASHED_IDENTIFIERS = ("never", "without_click", "always")
+_CONVERSION_COLUMNS = (
+    *("platform", "action", "click_days", "click_expires_days", "upload_days", "adjustment_days"),
+    *("hashed_identifiers", "channels", "timezone"),
+)
 
 # What source_trust.csv may rank: the attributes of int_customers__statements, and orders of one instant.
 TRUSTED_ATTRIBUTES = (
@@ -207,6 +215,91 @@ def _types_of_exports(words: Path) -> set[str]:
         return {row["meaning"] for row in csv.DictReader(handle) if row.get("field") == "touchpoint_type"}
 
 
+_DAYS = r"(?=.*[1-9])[0-9]{1,5}(\.[0-9]{1,3})?"
+_ATTRIBUTION = ("lookback_days", "half_life_days", "max_channels", "collapse_repeats", "exposure_window_days")
+
+
+def check_attribution_config(file: Path) -> None:
+    """Raise `ConfigurationError` unless the file is one line of settings that every order can be credited by."""
+    lines = list(_rows(file, list(_ATTRIBUTION)))
+    if len(lines) != 1:
+        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
+    line, row = lines[0]
+    if None in row:
+        raise ConfigurationError(f"{file}, line {line}: the line has more cells than the header names.")
+    given = {name: row[name] or "" for name in _ATTRIBUTION}
+    wanted = {
+        "lookback_days": ("[1-9][0-9]{0,2}", "a whole number of days from 1 to 999"),
+        "half_life_days": (_DAYS, "days above 0, with at most three decimals"),
+        "max_channels": ("[1-9]|1[01]", "a whole number from 1 to 11; the channels beyond are one more, other"),
+        "collapse_repeats": ("true|false", "true or false"),
+        "exposure_window_days": (f"({_DAYS})?", "days above 0, with at most three decimals, or nothing for none"),
+    }
+    for name, (pattern, told) in wanted.items():
+        if not re.fullmatch(pattern, given[name]):
+            raise ConfigurationError(f"{file}, line {line}: {name} is {given[name]!r}; write {told}.")
+
+
+def check_conversion_exports(file: Path) -> None:
+    """Raise `ConfigurationError` for an unknown platform, a wrong number, word, channel or zone, or an action twice.
+
+    Nothing but the header is right, too: no conversion goes out then.
+    """
+    lines: dict[tuple[str, str], int] = {}
+    zones: dict[str, tuple[str, int]] = {}
+    for line, row in _rows(file, list(_CONVERSION_COLUMNS)):
+        if None in row or None in row.values():
+            raise ConfigurationError(
+                f"{file}, line {line}: a line has {len(_CONVERSION_COLUMNS)} cells, {', '.join(_CONVERSION_COLUMNS)}."
+            )
+        cells = {name: row[name] or "" for name in _CONVERSION_COLUMNS}
+        if problem := _conversion_problem(cells):
+            raise ConfigurationError(f"{file}, line {line}: {problem}")
+        platform, action = cells["platform"], cells["action"]
+        if (platform, action) in lines:
+            raise ConfigurationError(
+                f"{file}, line {line}: {action} of {platform} stands in line {lines[platform, action]} already. Keep "
+                "one of the two; several channels go into one line, separated by bars."
+            )
+        lines[platform, action] = line
+        zone, first = zones.setdefault(platform, (cells["timezone"], line))
+        if cells["timezone"] != zone:
+            raise ConfigurationError(
+                f"{file}, line {line}: the time zone of {platform} is {cells['timezone']!r}, and {zone!r} in line "
+                f"{first}. A platform's file has one zone; write the same in both."
+            )
+
+
+def _conversion_problem(cells: dict[str, str]) -> str | None:
+    """What is wrong with one line of conversion_exports.csv, and what to write instead."""
+    platform, hashed = cells["platform"], cells["hashed_identifiers"]
+    if platform not in CONVERSION_PLATFORMS:
+        return f"the platform is {platform!r}; it has to be one of {', '.join(CONVERSION_PLATFORMS)}."
+    if not re.fullmatch(r"\w(?:[^\x00-\x1f]{0,98}\S)?", cells["action"]):
+        return (
+            f"the action is {cells['action']!r}; write the conversion's name as the platform's account has it, at most "
+            "100 characters, a letter or digit first."
+        )
+    for name in ("click_days", "click_expires_days", "upload_days", "adjustment_days"):
+        may_be_empty = name in ("click_expires_days", "adjustment_days")
+        if not re.fullmatch("[1-9][0-9]{0,3}", cells[name]) and (cells[name] or not may_be_empty):
+            return (
+                f"{name} is {cells[name]!r}; write a whole number of days from 1 to 9999"
+                f"{', or nothing' if may_be_empty else ''}."
+            )
+    if hashed not in HASHED_IDENTIFIERS:
+        return f"hashed_identifiers is {hashed!r}; it has to be one of {', '.join(HASHED_IDENTIFIERS)}."
+    if platform == "oceanengine" and hashed != "never":
+        return f"hashed_identifiers is {hashed!r}; Ocean Engine finds a conversion by its click alone, so write never."
+    if platform == "google_ads" and hashed == "always":
+        return "hashed_identifiers is always; Google's file of clicks takes no hashes, so write without_click or never."
+    if any(not channel or channel != channel.strip() for channel in cells["channels"].split("|")) and cells["channels"]:
+        return f"the channels are {cells['channels']!r}; separate names with single bars, as in store|online_store."
+    if cells["timezone"] and cells["timezone"] not in available_timezones():
+        return f"the time zone is {cells['timezone']!r}; write a name such as Europe/Berlin, or nothing."
+    return None
+
+
 def _rows(file: Path, header: list[str]) -> Iterator[tuple[int, dict[str | None, str | None]]]:
     """The lines of a rule file with their numbers; raises `ConfigurationError` for another header or encoding."""
     try:
@@ -218,3 +311,12 @@ def _rows(file: Path, header: list[str]) -> Iterator[tuple[int, dict[str | None,
                 yield reader.line_num, dict(row)
     except UnicodeDecodeError as problem:
         raise ConfigurationError(f"{file} is not UTF-8 text; save it as UTF-8.") from problem
+
+
+CHECKS: dict[str, Callable[[Path], None]] = {
+    "order_statuses.csv": check_order_statuses,
+    "source_trust.csv": check_source_trust,
+    "source_regions.csv": check_source_regions,
+    "attribution_config.csv": check_attribution_config,
+    "conversion_exports.csv": check_conversion_exports,
+}

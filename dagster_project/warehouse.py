@@ -23,6 +23,7 @@ _CODE_THAT_SHAPES_ROWS = (
     ("dbt", "**/*.py"),
     ("dbt", "dbt_project.yml"),
     ("identity", "*.py"),
+    ("attribution", "*.py"),
 )
 
 

@@ -180,19 +180,22 @@ def _touched(tonight: Tonight, changed: pa.Table, gone: pa.Table) -> pa.Table:
     )
 
 
+# Identifiers as their records have them.
+_TYPED = (
+    "select distinct type, value, default_region from {assertions} join {records} using (record_key)"
+    " where value is not null"
+)
+
+
 def _behind_hashes(query: Query, carried: pa.Table, records: pa.Table, assertions: pa.Table) -> pa.Table:
     """Values (`type`, `value`) that are the same as a changed record's, one of the two being a hash."""
-    typed = (
-        "select distinct type, value, default_region from {assertions} join {records} using (record_key)"
-        " where value is not null"
-    )
     unknown = query(f"select 1 from last where part = 'value' and starts_with(value, '{HASH_PREFIX}') limit 1")
     said, stated = (assertions, records) if unknown.num_rows else (assertions.slice(0, 0), records.slice(0, 0))
-    known = hashes_of(query(typed.format(assertions="said", records="stated"), said=said, stated=stated))
+    known = hashes_of(query(_TYPED.format(assertions="said", records="stated"), said=said, stated=stated))
     hashed = hashes_among(carried)
     if hashed.num_rows == 0:
         return known.select(["type", "value"])
-    behind = hashes_of(query(typed.format(assertions="assertions", records="records")))
+    behind = hashes_of(query(_TYPED.format(assertions="assertions", records="records")))
     return query(
         "select type, value from known union"
         " select behind.type, behind.plain from behind semi join hashed using (type, value)",
@@ -289,10 +292,10 @@ def _typed_at_hubs(query: Query, assertions: pa.Table, hubs: pa.Table | None) ->
     hashed = pc.match_substring_regex(assertions["value"], pattern="[0-9a-fA-F]{64}")
     if hubs is None or not pc.any(hashed).as_py():
         return None
+    typed = _TYPED.format(assertions="said", records="records")
     return query(
         "with carriers as (select distinct record_key, type from last semi join hubs using (type, value)"
-        " where part = 'carrier')"
-        " select distinct type, value, default_region from assertions semi join carriers using (record_key, type)"
-        " join records using (record_key) where value is not null",
+        " where part = 'carrier'),"
+        f" said as (from assertions semi join carriers using (record_key, type)) {typed}",
         hubs=hubs,
     )

@@ -20,11 +20,13 @@ _TABLE_LAYERS = ("staging", "quarantine", "seeds", "intermediate", "marts", "res
 
 def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDefinition:
     """The assets of the dbt project."""
-    manifest_path = project.manifest(house)
+    # The translator remembers what it made of these two objects, a thousand times a night.
+    manifest = json.loads(project.manifest(house).read_text())
+    dbt_project = project.dbt_project(house)
 
     @dbt_assets(
-        manifest=manifest_path,
-        project=project.dbt_project(house),
+        manifest=manifest,
+        project=dbt_project,
         dagster_dbt_translator=translator,
         exclude="resource_type:unit_test",
         required_resource_keys={"night"},
@@ -33,13 +35,12 @@ def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDef
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         night: Night = context.resources.night
         with night.guard("transform"):
-            manifest = json.loads(manifest_path.read_text())
             messages = _build(night, manifest, translator, context)
             metadata = _metadata(night, manifest)
             for message in messages:
                 unique_id = message.raw_event["data"]["node_info"]["unique_id"]
                 for event in message.to_default_asset_events(
-                    manifest, translator, context, project.target(house), project.dbt_project(house)
+                    manifest, translator, context, project.target(house), dbt_project
                 ):
                     is_table = isinstance(event, dg.Output)
                     yield event.with_metadata({**event.metadata, **metadata.get(unique_id, {})}) if is_table else event

@@ -13,13 +13,20 @@ hash({{ columns | join(', ') }})
 bit_xor(hash({{ columns | join(', ') }}))
 {%- endmacro %}
 
+{#- `key`: a column, or a list of them. -#}
+{% macro same_key(left, right, key) -%}
+{%- for column in ([key] if key is string else key) -%}
+{{ left }}.{{ column }} = {{ right }}.{{ column }}{{ ' and ' if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
 {% macro delete_restated(states, key) -%}
 {%- if is_incremental() -%}
 delete from {{ this }} as built
 where not exists (
     select 1
     from {{ states }} as states
-    where states.{{ key }} = built.{{ key }}
+    where {{ same_key('states', 'built', key) }}
       and states._fingerprint = built._fingerprint
 )
 {%- else -%}
@@ -32,6 +39,6 @@ select 1
 select states.*
 from {{ states }} as states
 {%- if is_incremental() %}
-where not exists (select 1 from {{ this }} as built where built.{{ key }} = states.{{ key }})
+where not exists (select 1 from {{ this }} as built where {{ same_key('built', 'states', key) }})
 {%- endif %}
 {%- endmacro %}

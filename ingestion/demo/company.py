@@ -127,7 +127,9 @@ class Company:
         self.tills.write_night(night, tonight.till_rows)
         for name, content in sorted(tonight.files.items()):
             write_atomically(self.landing / name, content, self.home / "partial")
-        self.systems.write_night(night, tonight.documents, tonight.records, tonight.books, tonight.tallies)
+        self.systems.write_night(
+            night, tonight.documents, tonight.records, tonight.books, tonight.tallies, tonight.causes
+        )
 
     @contextmanager
     def serve(self) -> Iterator[dict[str, dict[str, str]]]:

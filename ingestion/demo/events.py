@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ingestion.demo.adverts import CAMPAIGNS
 from ingestion.demo.catalog import VARIANTS, Variant, money
+from ingestion.demo.causes import Cause, Causes
 from ingestion.demo.clock import (
     DAY,
     FIRST_EVENT_DAY,
@@ -62,6 +63,7 @@ class Message:
     device: str
     user_id: str | None
     person: Person | None
+    sent: int
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ class _Session:
             "version": 2,
         }
         line = json_text(message)
-        self.messages.append(Message(received, message_id, line, self.device, self.user, self.person))
+        self.messages.append(Message(received, message_id, line, self.device, self.user, self.person, self.now))
 
     def page(self, path: str, title: str) -> None:
         landing = not self.messages
@@ -177,6 +179,14 @@ class _Session:
         self.send("identify", {"traits": traits})
 
 
+def _campaign(click: tuple[str, int] | None) -> tuple[str | None, str | None]:
+    """(platform, campaign) of a click."""
+    if click is None:
+        return None, None
+    platform, at = click
+    return platform, CAMPAIGNS[platform][at % len(CAMPAIGNS[platform])]
+
+
 def _product(variant: Variant) -> dict[str, Any]:
     return {
         "product_id": str(variant.product_id),
@@ -200,6 +210,28 @@ class Web:
         self.tablets = [device_id(self.seed, -1 - at, 0) for at in range(population.rates.staff_tablets)]
         self.devices: dict[str, Device] = {}
         self.drawn: dict[int, list[Message]] = {}
+        self.causes = Causes(population)
+        self.landed: dict[str, Message] = {}  # the first message of the visit on which an order was placed
+
+    def causes_of(self, day: int, orders: list[WebOrder]) -> list[Row]:
+        """What set off each purchase of a day whose visits are drawn: an earlier ad, the visit itself, or unknown.
+
+        (source system, its id of the order, what, platform, campaign, message of the visit, when it was).
+        """
+        clicks = {str(order.order_id): order.click for order in orders}
+        rows: list[Row] = []
+        for source_system, order_id, cause in self.causes.of(day):
+            landed = self.landed.pop(order_id, None) if source_system == "shopify" else None
+            if cause is not None:
+                first = self._first_visit(cause).messages[0]
+                named = _campaign(cause.click)
+                rows.append((source_system, order_id, "ad_click", *named, first.message_id, first.sent))
+            elif landed is not None:
+                named = _campaign(clicks[order_id])
+                rows.append((source_system, order_id, "visit", *named, landed.message_id, landed.sent))
+            else:
+                rows.append((source_system, order_id, "unknown", None, None, None, None))
+        return rows
 
     def deliveries(self, night: int, orders: OrdersOf) -> tuple[dict[str, bytes], list[Row], int]:
         """(the night's files by landing path, truth records of who appears, number of new messages)."""
@@ -268,7 +300,11 @@ class Web:
         bought = [order for order in orders if order.device_session]
         rolls = dice(self.seed, day, "journey", len(bought))
         for at, (die, order) in enumerate(zip(rolls, bought, strict=True)):
-            messages.extend(self._journey(die, day, len(visitors) + at, order).messages)
+            journey = self._journey(die, day, len(visitors) + at, order).messages
+            self.landed[str(order.order_id)] = journey[0]
+            messages.extend(journey)
+        for cause in self.causes.clicked_on(day):
+            messages.extend(self._first_visit(cause).messages)
         return messages
 
     def _device_of(self, die: random.Random, person: Person) -> str:
@@ -315,6 +351,20 @@ class Web:
             session.view(variant)
             if die.random() < 0.22:
                 session.track("Product Added", {**_product(variant), "quantity": 1})
+        return session
+
+    def _first_visit(self, cause: Cause) -> _Session:
+        """The visit after a click that a purchase goes back to; drawn again it is the same."""
+        die, person, day = random.Random(cause.seed), cause.person, cause.day
+        session = _Session(die, day, 0, self._device_of(die, person), person, cause.start)
+        session.stem = cause.stem
+        session.arrive(cause.click, cause.number)
+        login = web_account_at(person, day, die.random() < 0.4)
+        if login is not None and die.random() < 0.3:
+            session.user = str(login)
+        session.page("/", "Home")
+        for variant in die.sample(VARIANTS, die.choices((0, 1, 2), (0.4, 0.4, 0.2))[0]):
+            session.view(variant)
         return session
 
     def _journey(self, die: random.Random, day: int, number: int, order: WebOrder) -> _Session:

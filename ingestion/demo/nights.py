@@ -9,14 +9,14 @@ truth).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ingestion.demo import desk, desk_calls, shop_listings, shop_stock, tills, webshop_documents
 from ingestion.demo.adverts import CAMPAIGNS, PLATFORMS, ad_files, fx_files
 from ingestion.demo.checkouts import checkouts_on
-from ingestion.demo.clock import DAY, FIRST_DAY, FOLLOW_UP_DAYS, day_start, night_instant
+from ingestion.demo.clock import DAY, FIRST_DAY, FIRST_EVENT_DAY, FOLLOW_UP_DAYS, day_start, night_instant
 from ingestion.demo.desk import Desk, Ticket
 from ingestion.demo.events import Web
 from ingestion.demo.exports import FOLDERS, Exports
@@ -53,6 +53,7 @@ class Night:
     records: list[Row]
     books: dict[str, list[Row]]
     tallies: list[Row]
+    causes: list[Row] = field(default_factory=list)
 
 
 class Simulation:
@@ -228,6 +229,8 @@ class Simulation:
         made.files.update(files)
         made.records.extend(truth)
         made.tallies.append((f"events/{night}", "events", "events", "", number))
+        for day in range(FIRST_EVENT_DAY, 1) if night == 1 else (night - 1,):
+            made.causes.extend(self.web.causes_of(day, self.orders.get(day, [])))
 
     def _write_exports(self, made: Night, night: int) -> None:
         dropped = self.exports.dropped(night)

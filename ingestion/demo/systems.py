@@ -50,7 +50,7 @@ json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Systems:
-    """``systems.sqlite``: JSON documents, truth records, books and tallies. Its marker is the company's night."""
+    """``systems.sqlite``: documents, truth records, causes, books and tallies. Its marker is the company's night."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,6 +72,11 @@ class Systems:
             db.execute(
                 "create table if not exists tallies (entry text primary key, what text, source_system text,"
                 " currency text, amount integer) without rowid"
+            )
+            db.execute(
+                "create table if not exists causes (source_system text, source_order_id text, cause text,"
+                " platform text, campaign text, message_id text, occurred_at integer,"
+                " primary key (source_system, source_order_id)) without rowid"
             )
 
     def _connect(self) -> sqlite3.Connection:
@@ -99,6 +104,7 @@ class Systems:
         records: Iterable[Row],
         books: dict[str, list[Row]],
         tallies: Iterable[Row],
+        causes: Iterable[Row],
     ) -> None:
         """Upsert everything of a night and its marker in one transaction.
 
@@ -116,6 +122,7 @@ class Systems:
                 ((entry, *row) for entry, rows in books.items() for row in rows),
             )
             db.executemany("insert or replace into tallies values (?, ?, ?, ?, ?)", tallies)
+            db.executemany("insert or replace into causes values (?, ?, ?, ?, ?, ?, ?)", causes)
             db.execute("insert or replace into meta values ('night', ?)", (str(night),))
 
     def touch(self, kind: str, number: int, updated: int, body: str) -> None:

@@ -1,6 +1,6 @@
-"""The truth beside the demo company: who each record is, the company's own books, and an inventory of what it holds.
+"""The truth beside the demo company: who each record is, what set off a purchase, the books, an inventory of it all.
 
-Belongs here: the three files and the rows they come from. Only evaluations and tests read them; no pipeline may.
+Belongs here: the four files and the rows they come from. Only evaluations and tests read them; no pipeline may.
 Does not belong here: the simulation itself.
 """
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ingestion.demo.adverts import final_costs
 from ingestion.demo.catalog import money
-from ingestion.demo.clock import as_of
+from ingestion.demo.clock import as_of, utc_text
 from ingestion.demo.systems import Systems, TillDatabase
 
 _TALLIED = {
@@ -59,10 +59,11 @@ def write_truth(
     seed: int,
     landing_folders: Collection[str],
 ) -> None:
-    """Write ``records.parquet``, ``books.csv`` and, last, ``inventory.json``, which carries the night."""
+    """Write ``records.parquet``, ``books.csv``, ``causes.csv``; last ``inventory.json``, which carries the night."""
     night = systems.night
     write_atomically(folder / "records.parquet", _records(systems), workshop)
     write_atomically(folder / "books.csv", _books(systems), workshop)
+    write_atomically(folder / "causes.csv", _causes(systems), workshop)
     inventory = _inventory(systems, tills, final_costs(persons, seed, night, landing_folders))
     text = json.dumps(inventory, ensure_ascii=False, indent=2, sort_keys=True)
     write_atomically(folder / "inventory.json", text.encode(), workshop)
@@ -102,6 +103,20 @@ def _books(systems: Systems) -> bytes:
     writer.writerow(["source_system", "currency", "business_date", "movement", "amount"])
     for source, currency, day, movement, amount in rows:
         writer.writerow([source, currency, day, movement, money(int(str(amount)), str(currency))])
+    return text.getvalue().encode()
+
+
+def _causes(systems: Systems) -> bytes:
+    """Of each purchase what set it off, and the touchpoint that it became; none where no visit did."""
+    rows = systems.query("select * from causes order by source_system, source_order_id")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["source_system", "source_order_id", "cause", "platform", "campaign", "touchpoint_id", "occurred_at"]
+    )
+    for *named, message_id, occurred_at in rows:
+        when = None if occurred_at is None else utc_text(int(str(occurred_at)))
+        writer.writerow([*named, None if message_id is None else f"event-{message_id}", when])
     return text.getvalue().encode()
 
 

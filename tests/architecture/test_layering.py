@@ -10,12 +10,19 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 RUFF = Path(sys.executable).parent / "ruff"
 FORBIDDEN = {
-    "ingestion": {"identity", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "great_expectations"},
-    "identity": {
-        "ingestion", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt", "great_expectations",
-        "duckdb",
+    "ingestion": {
+        "identity", "attribution", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
+        "great_expectations",
     },
-    "expectations": {"ingestion", "identity", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt"},
+    "identity": {
+        "ingestion", "attribution", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
+        "great_expectations", "duckdb",
+    },
+    "attribution": {
+        "ingestion", "identity", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
+        "great_expectations", "duckdb",
+    },
+    "expectations": {"ingestion", "identity", "attribution", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt"},
 }  # fmt: skip
 
 
@@ -53,7 +60,7 @@ def test_the_linter_enforces_the_same_rule(leaf):
 
 def test_the_demo_company_is_reached_only_as_a_company_is():
     """Connectors do not know the demo; the truth's folder is named nowhere outside it."""
-    for folder in ("ingestion", "identity", "expectations", "dagster_project"):
+    for folder in ("ingestion", "identity", "attribution", "expectations", "dagster_project"):
         for file in modules(folder):
             if "demo" in file.parts:
                 continue

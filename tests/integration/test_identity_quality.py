@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 from ingestion.demo.noise import NoiseRates
 from tests.integration.identity_company import Figures, figures, scaled, stitching_inputs
 
-PERSONS = 700
+PERSONS = 2000
+FEWER_PERSONS = 700  # where noise is other than usual, and less is asked for
 SEEDS = (11, 12, 13, 14, 15)
 # What the shares of noise have to be at least: persons, orders or till records, as `NoiseRates` says.
 LEAST_NOISE = {
@@ -42,7 +42,7 @@ LEAST_NOISE = {
 
 def _company(home: Path, seed: int, times: float) -> tuple[Figures, float]:
     """The figures of a company, and the share of its records whose owner cannot be told."""
-    inputs = stitching_inputs(home, PERSONS, seed, scaled(times))
+    inputs = stitching_inputs(home, PERSONS if times == 1.0 else FEWER_PERSONS, seed, scaled(times))
     truth = pq.read_table(home / "demo" / "truth" / "records.parquet")["undecidable"].to_pylist()
     return figures(inputs), sum(truth) / len(truth)
 
@@ -79,16 +79,8 @@ def test_the_company_is_too_difficult_for_simple_means(usual: list[tuple[Figures
     assert max(found.measures["exact"]["raw"][1] for found, _ in usual) <= 0.90
 
 
-def _mean(numbers: Sequence[float]) -> float:
-    return sum(numbers) / len(numbers)
-
-
-# A company this small has some 9,000 pairs, and one number passed on unseen is 0.3 % of them. So precision is held over
-# the five together, and the worst within what one such number takes from it.
 def test_pairs_of_decidable_records(usual: list[tuple[Figures, float]]) -> None:
-    precision = [found.measures["all"]["decidable"][0] for found, _ in usual]
-    assert _mean(precision) >= 0.995
-    assert min(precision) >= 0.992
+    assert min(found.measures["all"]["decidable"][0] for found, _ in usual) >= 0.995
     assert min(found.measures["all"]["decidable"][1] for found, _ in usual) >= 0.97
 
 
@@ -97,9 +89,7 @@ def test_pairs_of_all_known_records(usual: list[tuple[Figures, float]]) -> None:
 
 
 def test_exact_links_alone(usual: list[tuple[Figures, float]]) -> None:
-    precision = [found.measures["exact"]["decidable"][0] for found, _ in usual]
-    assert _mean(precision) >= 0.998
-    assert min(precision) >= 0.995
+    assert min(found.measures["exact"]["decidable"][0] for found, _ in usual) >= 0.998
 
 
 @pytest.mark.parametrize("key", [(21, 0.5), (22, 1.5)], ids=["half the noise", "half as much again"])
@@ -111,4 +101,4 @@ def test_with_other_noise(key: tuple[int, float], companies: dict[tuple[int, flo
 
 def test_no_frequent_kind_of_noise_merges_people(usual: list[tuple[Figures, float]]) -> None:
     for found, _ in usual:
-        assert all(precision >= 0.9 for _, records, precision, _ in found.by_noise if records >= 100)
+        assert all(precision >= 0.9 for _, records, precision, _ in found.by_noise if records >= 300)

@@ -22,6 +22,8 @@ MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
     "journey_steps", "journey_funnel",
+    "attribution", "attribution_channel_weights", "channel_roi",
+    "exported_conversions",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 
@@ -266,8 +268,9 @@ def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
 
 
-def test_every_query_of_the_readme_answers(company: Home):
-    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.S)
+@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md"])
+def test_every_query_of_a_page_answers(company: Home, page: str):
+    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
     assert queries
     for query in queries:
-        assert company.query(query)
+        assert company.query(query), query

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -221,6 +222,33 @@ def test_every_record_has_its_truth(home: Path) -> None:
                 if message["userId"]:
                     expected.add(("events", "user", message["userId"]))
     assert {key for key in keys if key[0] in ("shopify", "pos", "zendesk", "events")} == expected
+
+
+def test_every_purchase_has_its_cause_before_it(home: Path) -> None:
+    """A purchase goes back to a click that is in the event files, or is late to be, or nobody knows to what."""
+    bought = {("shopify", str(order["id"])): order["created_at"] for order in _documents(home, "orders")}
+    bought |= {("pos", row["receipt_id"]): row["sold_at"] for row in _rows(home, "receipts")}
+    pages = {}
+    for path in (home / "landing" / "events").glob("*.jsonl.gz"):
+        with gzip.open(path, "rt") as file:
+            for message in map(json.loads, file):
+                pages[f"event-{message['messageId']}"] = message
+    with (home / "truth" / "causes.csv").open() as file:
+        causes = list(csv.DictReader(file))
+    assert len({(row["source_system"], row["source_order_id"]) for row in causes}) == len(causes)
+    kinds = {(row["source_system"], row["cause"]) for row in causes}
+    assert kinds >= {("shopify", "ad_click"), ("shopify", "visit"), ("pos", "ad_click"), ("pos", "unknown")}
+    known = [row for row in causes if row["cause"] != "unknown"]
+    assert sum(row["touchpoint_id"] in pages for row in known) > 0.9 * len(known)
+    for row in known:
+        if row["source_system"] == "shopify":
+            ordered_at = datetime.fromisoformat(bought["shopify", row["source_order_id"]])
+            passed = ordered_at - datetime.fromisoformat(row["occurred_at"])
+            assert timedelta(0) < passed < timedelta(days=23)
+        page = pages.get(row["touchpoint_id"])
+        assert page is None or page["type"] == "page"
+        if page is not None and row["cause"] == "ad_click":
+            assert page["context"]["campaign"]["name"] == row["campaign"]
 
 
 def test_restated_advertisement_costs_are_counted_once(home: Path) -> None:

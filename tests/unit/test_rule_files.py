@@ -10,6 +10,8 @@ import yaml
 from dagster_project.config import PROJECT, ConfigurationError
 from dagster_project.rule_files import (
     TOUCHPOINT_TYPES,
+    check_attribution_config,
+    check_conversion_exports,
     check_journeys,
     check_order_statuses,
     check_source_regions,
@@ -22,6 +24,8 @@ def test_the_shipped_files_are_in_order():
     check_source_trust(PROJECT / "seeds" / "source_trust.csv")
     check_source_regions(PROJECT / "seeds" / "source_regions.csv")
     check_journeys(PROJECT / "seeds" / "journeys.csv", PROJECT / "seeds" / "export_words.csv")
+    check_attribution_config(PROJECT / "seeds" / "attribution_config.csv")
+    check_conversion_exports(PROJECT / "seeds" / "conversion_exports.csv")
 
 
 @pytest.mark.parametrize(
@@ -166,3 +170,97 @@ def test_the_types_that_journeys_may_name_are_those_of_the_touchpoints():
     values = kind["data_tests"][0]["accepted_values"]["arguments"]["values"]
     # Visits to a store come from exports alone, whose kinds of contact the models do not limit.
     assert sorted({*values, "store_visit"}) == sorted(TOUCHPOINT_TYPES)
+
+
+_CREDIT = "lookback_days,half_life_days,max_channels,collapse_repeats,exposure_window_days"
+
+
+@pytest.mark.parametrize("line", ["30,7,11,false,", "1,0.5,1,true,0.125", "999,30.000,9,false,2"])
+def test_settings_of_attribution_that_fit(tmp_path: Path, line: str):
+    file = tmp_path / "attribution_config.csv"
+    file.write_text(f"{_CREDIT}\n{line}\n", encoding="utf-8")
+    check_attribution_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lookback_days\n30\n", "line 1: the header has to be lookback_days,half_life_days"),
+        (f"{_CREDIT}\n", "it has 0 lines"),
+        (f"{_CREDIT}\n30,7,11,false,\n60,7,11,false,\n", "it has 2 lines"),
+        (f"{_CREDIT}\n30,7,11,false,,9\n", "line 2: the line has more cells"),
+        (f"{_CREDIT}\n0,7,11,false,\n", "line 2: lookback_days is '0'"),
+        (f"{_CREDIT}\n30.5,7,11,false,\n", "line 2: lookback_days is '30.5'"),
+        (f"{_CREDIT}\n30,0.000,11,false,\n", "line 2: half_life_days is '0.000'"),
+        (f"{_CREDIT}\n30,-7,11,false,\n", "line 2: half_life_days is '-7'"),
+        (f"{_CREDIT}\n30,7,12,false,\n", "line 2: max_channels is '12'"),
+        (f"{_CREDIT}\n30,7,11,yes,\n", "line 2: collapse_repeats is 'yes'"),
+        (f"{_CREDIT}\n30,7,11\n", "line 2: collapse_repeats is ''"),
+        (f"{_CREDIT}\n30,7,11,false,0\n", "line 2: exposure_window_days is '0'"),
+    ],
+)
+def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "attribution_config.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told):
+        check_attribution_config(file)
+
+
+CONVERSIONS = (
+    "platform,action,click_days,click_expires_days,upload_days,adjustment_days,hashed_identifiers,channels,timezone\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("platform,action\n", "line 1: the header has to be platform,action,click_days"),
+        (CONVERSIONS + "google_ads,Purchase\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "google_ads,Purchase,90,90,63,55,never,,,more\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "tiktok_ads,Purchase,90,90,63,55,never,,\n", "line 2: the platform is 'tiktok_ads'"),
+        (CONVERSIONS + "google_ads,,90,90,63,55,never,,\n", "line 2: the action is ''"),
+        (CONVERSIONS + "google_ads,=Purchase,90,90,63,55,never,,\n", "line 2: the action is '=Purchase'"),
+        (CONVERSIONS + 'google_ads,"Pur\nchase",90,90,63,55,never,,\n', "the action is 'Pur.*nchase'"),
+        (CONVERSIONS + "google_ads,Purchase,,90,63,55,never,,\n", "line 2: click_days is ''; .* 9999[.]"),
+        (CONVERSIONS + "google_ads,Purchase,90,0,63,55,never,,\n", "line 2: click_expires_days is '0'.*or nothing"),
+        (CONVERSIONS + "google_ads,Purchase,90,,6.5,55,never,,\n", "line 2: upload_days is '6.5'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,-1,never,,\n", "line 2: adjustment_days is '-1'"),
+        (
+            CONVERSIONS + "google_ads,Purchase,90,,63,,true,,\n",
+            "line 2: hashed_identifiers is 'true'; .*never, without",
+        ),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,always,,\n", "line 2: hashed_identifiers is always; Google"),
+        (CONVERSIONS + "oceanengine,pay,30,,30,,without_click,,\n", "line 2: .* Ocean Engine finds"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store||web,\n", "line 2: the channels are 'store..web'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store | web,\n", "line 2: the channels are"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,,Berlin\n", "line 2: the time zone is 'Berlin'"),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,store,\nmeta_ads,Sale,7,,62,,never,web,\n",
+            "line 3: Sale of meta_ads stands in line 2",
+        ),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,,\nmeta_ads,Web,7,,62,,never,,Asia/Tokyo\n",
+            "line 3: the time zone of meta_ads is 'Asia/Tokyo', and '' in line 2",
+        ),
+    ],
+)
+def test_a_mistake_in_conversion_exports_is_named_with_its_line(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        check_conversion_exports(file)
+    assert "conversion_exports.csv" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CONVERSIONS,
+        CONVERSIONS + "google_ads,Kauf im Laden,90,,63,,never,store|京东商城,Europe/Berlin\n",
+        CONVERSIONS + "meta_ads,购买,7,,62,,without_click,,\n",
+    ],
+)
+def test_what_a_company_may_write_of_its_conversions(tmp_path: Path, text: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    check_conversion_exports(file)

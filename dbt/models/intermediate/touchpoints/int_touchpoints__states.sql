@@ -342,10 +342,11 @@ phone_calls as (
         calls.call_id as source_record_id,
         calls.ticket_id,
         -- Whoever calls looks for the shop; whoever is called does not.
-        calls.is_inbound as is_eligible,
+        calls.is_inbound and coalesce(channel_kinds.is_eligible, true) as is_eligible,
         calls.called_at as occurred_at
     from calls
     left join members on members.record_key = 'zendesk/requester/' || calls.requester_id
+    left join channel_kinds on channel_kinds.channel = 'phone'
 
 ),
 

@@ -1,0 +1,84 @@
+"""A few of the warehouse's models on tables at hand, without dbt: their own SQL and Python, and the macros they call.
+
+Here: rendering and running one model after the other, as on a first night or a later one. Not here: what is measured or
+tested with it, nor the tables it begins with.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from jinja2 import Environment
+
+DBT = Path(__file__).parents[1] / "dbt"
+# The macros that need nothing of dbt but the names below.
+_MACROS = ("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution")
+
+
+class Models:
+    """Models by name, each a table or view of that name in a database, where all that they refer to has to be."""
+
+    def __init__(self, session: duckdb.DuckDBPyConnection, settings: dict[str, str] | None = None) -> None:
+        self.session, self.settings = session, settings or {}
+        self.macros = "".join((DBT / "macros" / f"{name}.sql").read_text() for name in _MACROS)
+        self.session.execute("set TimeZone = 'UTC'")
+
+    def build(self, name: str) -> None:
+        """Build a model, or bring it up to what it refers to when it is incremental and built already."""
+        (file,) = [file for file in (DBT / "models").rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
+        if file.suffix == ".py":
+            self.session.register("rows_of_model", self._from_python(file))
+            self.session.execute(f"create or replace table {name} as from rows_of_model")
+            self.session.unregister("rows_of_model")
+            return
+        text = file.read_text()
+        is_later = "materialized='incremental'" in text and self._exists(name)
+        hook = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
+        query = self._rendered(name, text, is_later)
+        if is_later:
+            if hook:
+                self.session.execute(self._rendered(name, hook[1], is_later))
+            self.session.execute(f"insert into {name} {query}")
+        else:
+            kind = "view" if "materialized='view'" in text else "table"
+            self.session.execute(f"create or replace {kind} {name} as {query}")
+
+    def _exists(self, name: str) -> bool:
+        found = self.session.execute("select 1 from duckdb_tables() where table_name = $1", [name]).fetchone()
+        return found is not None
+
+    def _rendered(self, name: str, text: str, is_later: bool) -> str:
+        return (
+            Environment()
+            .from_string(self.macros + text)
+            .render(
+                config=lambda **_: "",
+                ref=lambda model: model,
+                source=lambda _, table: table,
+                this=name,
+                is_incremental=lambda: is_later,
+                env_var=lambda variable, default="": self.settings.get(variable, default),
+            )
+        )
+
+    def _from_python(self, file: Path) -> Any:
+        spec = spec_from_file_location(file.stem, file)
+        if spec is None or spec.loader is None:
+            raise FileNotFoundError(file)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.model(_Dbt(self.session), self.session)
+
+
+class _Dbt:
+    """What dbt hands to a Python model."""
+
+    def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
+        self.ref = session.table
+
+    def config(self, **_: Any) -> None:
+        """Nothing to configure here."""
