@@ -196,9 +196,7 @@ def _check_sources(house: House) -> None:
         own = house.rules / name
         return own if own.exists() else PROJECT / "seeds" / name
 
-    for name, check in rule_files.CHECKS.items():
-        check(rule_file(name))
-    rule_files.check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))
+    rule_files.check_all(rule_file)
     rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
     try:
         identity.check_rules(*rules)

@@ -21,9 +21,9 @@ from tests.integration.conftest import PROJECT, Home, differences
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
-    "journey_steps", "journey_funnel",
     "attribution", "attribution_channel_weights", "channel_roi",
     "exported_conversions",
+    "journey_steps", "journey_funnel",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 

@@ -9,7 +9,7 @@ import yaml
 
 from dagster_project.config import PROJECT, ConfigurationError
 from dagster_project.rule_files import (
-    TOUCHPOINT_TYPES,
+    check_all,
     check_attribution_config,
     check_conversion_exports,
     check_journeys,
@@ -17,15 +17,11 @@ from dagster_project.rule_files import (
     check_source_regions,
     check_source_trust,
 )
+from dagster_project.rule_files.journeys import TOUCHPOINT_TYPES
 
 
 def test_the_shipped_files_are_in_order():
-    check_order_statuses(PROJECT / "seeds" / "order_statuses.csv")
-    check_source_trust(PROJECT / "seeds" / "source_trust.csv")
-    check_source_regions(PROJECT / "seeds" / "source_regions.csv")
-    check_journeys(PROJECT / "seeds" / "journeys.csv", PROJECT / "seeds" / "export_words.csv")
-    check_attribution_config(PROJECT / "seeds" / "attribution_config.csv")
-    check_conversion_exports(PROJECT / "seeds" / "conversion_exports.csv")
+    check_all(lambda name: PROJECT / "seeds" / name)
 
 
 @pytest.mark.parametrize(
@@ -98,78 +94,6 @@ def test_a_mistake_in_trust_or_regions_is_named_with_its_line(tmp_path: Path, ch
     with pytest.raises(ConfigurationError, match=told) as refusal:
         check(file)
     assert name in str(refusal.value)
-
-
-JOURNEYS = "journey,step,step_name,touchpoint_types,channels,orders_before,only_eligible,within,is_optional,ended_by\n"
-WORDS = "field,word,meaning\ntouchpoint_type,wlan,wifi\nmessage_event,wlan,lan\n"
-
-
-def _check_journeys(tmp_path: Path, text: str) -> None:
-    (tmp_path / "journeys.csv").write_text(text, encoding="utf-8")
-    (tmp_path / "export_words.csv").write_text(WORDS, encoding="utf-8")
-    check_journeys(tmp_path / "journeys.csv", tmp_path / "export_words.csv")
-
-
-def test_a_journey_of_ones_own_is_taken(tmp_path: Path):
-    _check_journeys(
-        tmp_path,
-        JOURNEYS + "j,2,b,page_view|wifi,email|sms,1+,y,90m,y,\nj,1,a,ad_click,,0,,,,\nj,3,c,order,,,,7d,,refund\n"
-        "k,1,a,review,,,,,,\n",
-    )
-    _check_journeys(tmp_path, JOURNEYS)
-
-
-@pytest.mark.parametrize(
-    ("lines", "told"),
-    [
-        ("j,1,a,ad_clik,,,,,,", "line 2: 'ad_clik' is no type of touchpoint"),
-        ("j,1,a,,,,,,,", "line 2: '' is no type of touchpoint"),
-        ("j,1,a,lan,,,,,,", "line 2: 'lan' is no type"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,,refnd", "line 3: 'refnd' is no type"),
-        ("j,1,a,order,,,,,,\nj,3,b,order,,,,1d,,", "line 3: j has a step 3 and no step 2"),
-        ("j,2,b,order,,,,1d,,", "line 2: j has a step 2 and no step 1"),
-        ("j,0,a,order,,,,,,", "line 2: the step is '0'"),
-        ("j,9,a,order,,,,1d,,", "line 2: the step is '9'"),
-        ("j,one,a,order,,,,,,", "line 2: the step is 'one'"),
-        ("j,1,a,order,,,,,,\nj,1,b,order,,,,,,", "line 3: step 1, b, of j has the number or the name of line 2"),
-        ("j,1,a,order,,,,,,\nj,2,a,order,,,,1d,,", "line 3: step 2, a, of j has the number or the name of line 2"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,-1d,,", "line 3: the time allowed since the step before is '-1d'"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,0d,,", "line 3: the time allowed since the step before is '0d'"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,7,,", "line 3: the time allowed since the step before is '7'"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,,,", "line 3: the time allowed since the step before is ''"),
-        ("j,1,a,order,,,,1d,,", "line 2: a journey begins with its first step"),
-        ("j,1,a,order,,,,,y,", "line 2: a journey begins with its first step"),
-        ("j,1,a,order,,,,,,refund", "line 2: a journey begins with its first step"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,y,", "line 3: the last step of j is optional"),
-        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,no,", "line 3: is_optional is 'no'"),
-        ("j,1,a,order,,,yes,,,", "line 2: only_eligible is 'yes'"),
-        (
-            "j,1,a,order,,,,,,\nj,2,b,review,,,,25h,y,\nj,3,c,order,,,,1d,,",
-            "line 3: the optional step b is allowed 25h, longer than 1d of c",
-        ),
-        ("j,1,a,order,,,,,,\nj,2,b,review,,,,1h,y,order\nj,3,c,order,,,,1d,,", "line 3: an optional step is ended by"),
-        ("j,1,a,order,,first,,,,", "line 2: orders_before is 'first'"),
-        ("j,1,a,order,,-1,,,,", "line 2: orders_before is '-1'"),
-        ("j,1,a,order,a b,,,,,", "line 2: the channels are 'a b'"),
-        ("My journey,1,a,order,,,,,,", "line 2: journey is 'My journey'"),
-        ("j,1,,order,,,,,,", "line 2: step_name is ''"),
-        ("j,1,a,order,,", "line 2: a line has 10 cells"),
-        ("j,1,a,order,,,,,,,", "line 2: a line has 10 cells"),
-    ],
-)
-def test_a_mistake_in_a_journey_is_named_with_its_line(tmp_path: Path, lines: str, told: str):
-    with pytest.raises(ConfigurationError) as refusal:
-        _check_journeys(tmp_path, JOURNEYS + lines + "\n")
-    assert f"journeys.csv, {told}" in str(refusal.value)
-
-
-def test_the_types_that_journeys_may_name_are_those_of_the_touchpoints():
-    models = yaml.safe_load((PROJECT / "dbt/models/marts/_marts.yml").read_text(encoding="utf-8"))["models"]
-    touchpoints = next(model for model in models if model["name"] == "touchpoints")
-    kind = next(column for column in touchpoints["columns"] if column["name"] == "touchpoint_type")
-    values = kind["data_tests"][0]["accepted_values"]["arguments"]["values"]
-    # Visits to a store come from exports alone, whose kinds of contact the models do not limit.
-    assert sorted({*values, "store_visit"}) == sorted(TOUCHPOINT_TYPES)
 
 
 _CREDIT = "lookback_days,half_life_days,max_channels,collapse_repeats,exposure_window_days"
@@ -264,3 +188,75 @@ def test_what_a_company_may_write_of_its_conversions(tmp_path: Path, text: str):
     file = tmp_path / "conversion_exports.csv"
     file.write_text(text, encoding="utf-8")
     check_conversion_exports(file)
+
+
+JOURNEYS = "journey,step,step_name,touchpoint_types,channels,orders_before,only_eligible,within,is_optional,ended_by\n"
+WORDS = "field,word,meaning\ntouchpoint_type,wlan,wifi\nmessage_event,wlan,lan\n"
+
+
+def _check_journeys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "journeys.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "export_words.csv").write_text(WORDS, encoding="utf-8")
+    check_journeys(tmp_path / "journeys.csv", tmp_path / "export_words.csv")
+
+
+def test_a_journey_of_ones_own_is_taken(tmp_path: Path):
+    _check_journeys(
+        tmp_path,
+        JOURNEYS + "j,2,b,page_view|wifi,email|sms,1+,y,90m,y,\nj,1,a,ad_click,,0,,,,\nj,3,c,order,,,,7d,,refund\n"
+        "k,1,a,review,,,,,,\n",
+    )
+    _check_journeys(tmp_path, JOURNEYS)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("j,1,a,ad_clik,,,,,,", "line 2: 'ad_clik' is no type of touchpoint"),
+        ("j,1,a,,,,,,,", "line 2: '' is no type of touchpoint"),
+        ("j,1,a,lan,,,,,,", "line 2: 'lan' is no type"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,,refnd", "line 3: 'refnd' is no type"),
+        ("j,1,a,order,,,,,,\nj,3,b,order,,,,1d,,", "line 3: j has a step 3 and no step 2"),
+        ("j,2,b,order,,,,1d,,", "line 2: j has a step 2 and no step 1"),
+        ("j,0,a,order,,,,,,", "line 2: the step is '0'"),
+        ("j,9,a,order,,,,1d,,", "line 2: the step is '9'"),
+        ("j,one,a,order,,,,,,", "line 2: the step is 'one'"),
+        ("j,1,a,order,,,,,,\nj,1,b,order,,,,,,", "line 3: step 1, b, of j has the number or the name of line 2"),
+        ("j,1,a,order,,,,,,\nj,2,a,order,,,,1d,,", "line 3: step 2, a, of j has the number or the name of line 2"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,-1d,,", "line 3: the time allowed since the step before is '-1d'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,0d,,", "line 3: the time allowed since the step before is '0d'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,7,,", "line 3: the time allowed since the step before is '7'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,,,", "line 3: the time allowed since the step before is ''"),
+        ("j,1,a,order,,,,1d,,", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,y,", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,,refund", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,y,", "line 3: the last step of j is optional"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,no,", "line 3: is_optional is 'no'"),
+        ("j,1,a,order,,,yes,,,", "line 2: only_eligible is 'yes'"),
+        (
+            "j,1,a,order,,,,,,\nj,2,b,review,,,,25h,y,\nj,3,c,order,,,,1d,,",
+            "line 3: the optional step b is allowed 25h, longer than 1d of c",
+        ),
+        ("j,1,a,order,,,,,,\nj,2,b,review,,,,1h,y,order\nj,3,c,order,,,,1d,,", "line 3: an optional step is ended by"),
+        ("j,1,a,order,,first,,,,", "line 2: orders_before is 'first'"),
+        ("j,1,a,order,,-1,,,,", "line 2: orders_before is '-1'"),
+        ("j,1,a,order,a b,,,,,", "line 2: the channels are 'a b'"),
+        ("My journey,1,a,order,,,,,,", "line 2: journey is 'My journey'"),
+        ("j,1,,order,,,,,,", "line 2: step_name is ''"),
+        ("j,1,a,order,,", "line 2: a line has 10 cells"),
+        ("j,1,a,order,,,,,,,", "line 2: a line has 10 cells"),
+    ],
+)
+def test_a_mistake_in_a_journey_is_named_with_its_line(tmp_path: Path, lines: str, told: str):
+    with pytest.raises(ConfigurationError) as refusal:
+        _check_journeys(tmp_path, JOURNEYS + lines + "\n")
+    assert f"journeys.csv, {told}" in str(refusal.value)
+
+
+def test_the_types_that_journeys_may_name_are_those_of_the_touchpoints():
+    models = yaml.safe_load((PROJECT / "dbt/models/marts/_marts.yml").read_text(encoding="utf-8"))["models"]
+    touchpoints = next(model for model in models if model["name"] == "touchpoints")
+    kind = next(column for column in touchpoints["columns"] if column["name"] == "touchpoint_type")
+    values = kind["data_tests"][0]["accepted_values"]["arguments"]["values"]
+    # Visits to a store come from exports alone, whose kinds of contact the models do not limit.
+    assert sorted({*values, "store_visit"}) == sorted(TOUCHPOINT_TYPES)
