@@ -8,6 +8,8 @@ from pathlib import Path
 from dagster_project.config import ConfigurationError
 from dagster_project.rule_files.rows import rows
 
+ORDER_RULE_FIELDS = ("payment_method", "channel", "tag", "email")
+ORDER_RULE_MEANINGS = ("test", "exchange", "chargeback")
 STATUS_MEANINGS = ("paid", "pending", "cancelled", "voided", "refunded", "test")
 
 # What source_trust.csv may rank: the attributes of int_customers__statements, and orders of one instant.
@@ -59,6 +61,29 @@ def check_source_trust(file: Path) -> None:
                 "already. Keep one of the two."
             )
         lines[attribute, source] = line
+
+
+def check_order_rules(file: Path) -> None:
+    """Raise `ConfigurationError` for an unknown field or meaning, an empty word, or a line that stands there twice."""
+    lines: dict[tuple[str, ...], int] = {}
+    for line, row in rows(file, ["field", "value", "meaning", "source_system"]):
+        field, value, meaning, source = ((row[name] or "") for name in ("field", "value", "meaning", "source_system"))
+        if field not in ORDER_RULE_FIELDS or meaning not in ORDER_RULE_MEANINGS or None in row:
+            raise ConfigurationError(
+                f"{file}, line {line}: a line is a field ({', '.join(ORDER_RULE_FIELDS)}), a word, its meaning "
+                f"({', '.join(ORDER_RULE_MEANINGS)}) and a source or nothing; this one says {field!r}, {meaning!r}."
+            )
+        if not value or value != value.strip() or source != source.strip():
+            raise ConfigurationError(
+                f"{file}, line {line}: the word is {value!r} and the source {source!r}; write the word as the source "
+                "does, and neither with blanks around it."
+            )
+        key = (field, value.lower(), source)
+        if key in lines:
+            raise ConfigurationError(
+                f"{file}, line {line}: {field} {value!r} stands in line {lines[key]} already. Keep one of the two."
+            )
+        lines[key] = line
 
 
 def check_source_regions(file: Path) -> None:

@@ -13,6 +13,7 @@ from dagster_project.rule_files import (
     check_attribution_config,
     check_conversion_exports,
     check_journeys,
+    check_order_rules,
     check_order_statuses,
     check_source_regions,
     check_source_trust,
@@ -54,6 +55,21 @@ def test_another_encoding_is_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("check", "name", "text", "told"),
     [
+        (check_order_rules, "order_rules.csv", "field,value\n", "line 1: the header has to be field,value,meaning"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\nname,x,test,\n",
+            "line 2: a line is",
+        ),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag,x,gift,\n", "line 2: a line is"),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag, x,test,\n", "line 2: the word"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\ntag,x,test,\ntag,X,exchange,\n",
+            "line 3: tag 'X' stands in line 2",
+        ),
         (check_source_trust, "source_trust.csv", "attribute,rank\n", "line 1: the header has to be attribute,source"),
         (
             check_source_trust,

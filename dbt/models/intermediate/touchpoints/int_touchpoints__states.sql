@@ -221,7 +221,7 @@ given_refunds as (
         refund_states.order_id,
         refund_states.refunded_at as occurred_at
     from refund_states
-    where refund_states.kind = 'refund' and refund_states.status not in ('voided', 'twin')
+    where refund_states.kind != 'void' and refund_states.status not in ('voided', 'twin')
 
 ),
 
