@@ -7,12 +7,13 @@ tested with it, nor the tables it begins with.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from jinja2 import Environment
+from jinja2 import Environment, Template
 
 DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
@@ -24,7 +25,6 @@ class Models:
 
     def __init__(self, session: duckdb.DuckDBPyConnection, settings: dict[str, str] | None = None) -> None:
         self.session, self.settings = session, settings or {}
-        self.macros = "".join((DBT / "macros" / f"{name}.sql").read_text() for name in _MACROS)
         self.session.execute("set TimeZone = 'UTC'")
 
     def build(self, name: str) -> None:
@@ -52,17 +52,13 @@ class Models:
         return found is not None
 
     def _rendered(self, name: str, text: str, is_later: bool) -> str:
-        return (
-            Environment()
-            .from_string(self.macros + text)
-            .render(
-                config=lambda **_: "",
-                ref=lambda model: model,
-                source=lambda _, table: table,
-                this=name,
-                is_incremental=lambda: is_later,
-                env_var=lambda variable, default="": self.settings.get(variable, default),
-            )
+        return _template(text).render(
+            config=lambda **_: "",
+            ref=lambda model: model,
+            source=lambda _, table: table,
+            this=name,
+            is_incremental=lambda: is_later,
+            env_var=lambda variable, default="": self.settings.get(variable, default),
         )
 
     def _from_python(self, file: Path) -> Any:
@@ -72,6 +68,12 @@ class Models:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         return module.model(_Dbt(self.session), self.session)
+
+
+@cache
+def _template(text: str) -> Template:
+    """The text with the macros before it."""
+    return Environment().from_string("".join((DBT / "macros" / f"{name}.sql").read_text() for name in _MACROS) + text)
 
 
 class _Dbt:

@@ -74,6 +74,9 @@ def _check_journey_line(place: str, cells: dict[str, str], known: set[str]) -> N
                 f"{place}: {word!r} is no type of touchpoint. The types are {', '.join(TOUCHPOINT_TYPES)}, and those "
                 "that export_words.csv names for touchpoint_type; several are written with a bar between them."
             )
+    for listed in (types, ends, cells["channels"].split("|")):
+        if len(set(listed)) < len(listed):
+            raise ConfigurationError(f"{place}: {'|'.join(listed)} says a word twice. Once is enough.")
     for channel in cells["channels"].split("|") if cells["channels"] else []:
         if not re.fullmatch(r"\w+", channel):
             raise ConfigurationError(

@@ -93,8 +93,8 @@ class Journeys:
         built = {name for (name,) in warehouse.execute("select table_name from duckdb_tables()").fetchall()}
         incremental = "journey_steps" in built and not rebuild
         last_step = max((int(rule["step"]) for rule in self.rules), default=1)
-        view, _ = rendered("int_journeys__touches", False, last_step)
-        warehouse.execute(f"create or replace view intermediate.int_journeys__touches as {view}")
+        matched, _ = rendered("int_journeys__touches", False, last_step)
+        warehouse.execute(f"create or replace table intermediate.int_journeys__touches as {matched}")
         people, _ = rendered("int_journeys__people", False, last_step)
         warehouse.execute(f"create or replace table intermediate.int_journeys__people as {people}")
         steps, hooks = rendered("journey_steps", incremental, last_step)

@@ -18,8 +18,8 @@ Row = Mapping[str, Any]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 # The order of touches of one instant, as docs/journeys.md tells it.
 ORDER_OF_TYPES = (
-    *("message_sent", "message_delivered", "message_opened", "message_clicked", "ad_click", "call_in", "store_visit"),
-    *("page_view", "sign_up", "identified", "product_view", "add_to_cart", "checkout_started", "checkout_abandoned"),
+    *("message_sent", "message_delivered", "message_opened", "ad_click", "message_clicked", "page_view", "call_in"),
+    *("store_visit", "sign_up", "identified", "product_view", "add_to_cart", "checkout_started", "checkout_abandoned"),
     *("order", "checkout_completed", "ticket_opened", "call_out", "ticket_solved", "refund", "review"),
     *("message_bounced", "message_unsubscribed", "other_event"),
 )

@@ -1,5 +1,5 @@
 -- Grain: one row per touch of a person and step of a journey that it can make, or end the wait for.
-{{ config(materialized='view') }}
+{{ config(materialized='table') }}
 
 with touchpoints as (
 
