@@ -192,22 +192,12 @@ def _check_sources(house: House) -> None:
     import ingestion
     from dagster_project import rule_files
 
-    *rules, statuses, trust, regions, credit = [
-        own if (own := house.rules / name).exists() else PROJECT / "seeds" / name
-        for name in (
-            "identity_rules.csv",
-            "identity_blocked_values.csv",
-            "identity_overrides.csv",
-            "order_statuses.csv",
-            "source_trust.csv",
-            "source_regions.csv",
-            "attribution_config.csv",
-        )
-    ]
-    rule_files.check_order_statuses(statuses)
-    rule_files.check_source_trust(trust)
-    rule_files.check_source_regions(regions)
-    rule_files.check_attribution_config(credit)
+    def rule_file(name: str) -> Path:
+        own = house.rules / name
+        return own if own.exists() else PROJECT / "seeds" / name
+
+    rule_files.check_all(rule_file)
+    rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
     try:
         identity.check_rules(*rules)
         ingestion.check_mappings(house.mappings)

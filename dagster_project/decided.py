@@ -49,11 +49,24 @@ _REVIEWS = """
         cast($night as bigint) as night, $run_id as run_id
     from intermediate.int_identity__review_states where is_new order by all
 """
+# Without the person and the identifiers: what was told, so that it is told once, must outlive them.
+CONVERSIONS = """
+    select platform, action, order_id, kind, value, currency, converted_at, happened_at,
+        run_parameters.as_of as exported_at, cast($night as bigint) as night, $run_id as run_id
+    from restricted.conversion_uploads cross join ops.run_parameters as run_parameters
+    order by platform, action, order_id
+"""
 
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
     """Append everything that tonight decides; returns the number of ids decided."""
-    tables = {"identity": _IDENTITY, "identity_events": _EVENTS, "identity_bindings": _BINDINGS, "reviews": _REVIEWS}
+    tables = {
+        "identity": _IDENTITY,
+        "identity_events": _EVENTS,
+        "identity_bindings": _BINDINGS,
+        "reviews": _REVIEWS,
+        "conversions": CONVERSIONS,
+    }
     written = {}
     for table, query in tables.items():
         asked = {"night": night, "run_id": run_id} if "$night" in query else {"run_id": run_id}

@@ -1,4 +1,4 @@
-"""What cannot be computed again from loads: publications, ids once published and their history, reviews, models, rules.
+"""What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions.
 
 Appended to `lake/_decisions/`, keyed by run. A decision counts only if its run's release was made current: it is
 written before the swap, and the list of publications says afterwards which runs those were, with the checksum of each
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
-TABLES = ("identity", "identity_events", "identity_bindings", "reviews", "models", "rules")
+TABLES = ("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions")
 HOME_KEY = "home_key"
 
 

@@ -29,11 +29,17 @@ _REVIEW_COLUMNS = (
     *("reason varchar", "left_customer_id varchar", "right_customer_id varchar", "left_record varchar"),
     *("right_record varchar", "type varchar", "value_hash varchar", "first_raised_at timestamptz", "night integer"),
 )
+_CONVERSION_COLUMNS = (
+    *("platform varchar", "action varchar", "order_id varchar", "kind varchar", "value decimal(18, 3)"),
+    *("currency varchar", "converted_at timestamptz", "happened_at timestamptz", "exported_at timestamptz"),
+    *("night integer", "run_id varchar"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
     "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
+    "conversions_before": ("conversions", _CONVERSION_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -44,6 +50,7 @@ DESCRIPTIONS = {
     "identity_overrides_before": "The overrides that the last publication obeyed.",
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
+    "conversions_before": "Conversions and adjustments in the files of earlier publications.",
 }
 
 

@@ -1,7 +1,8 @@
 """The private warehouse file: opening it, and deciding whether it can be carried on.
 
 The file is disposable. It is made anew from the lake whenever carrying it on could leave a row that a fresh build would
-not have: it cannot be read, the models, rules or reporting settings changed, or a load that it used was withdrawn.
+not have: it cannot be read, the models, rules or reporting settings changed, a load that it used was withdrawn, or it
+is of a later time than tonight's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -57,12 +59,15 @@ def discard(house: House) -> None:
         file.unlink(missing_ok=True)
 
 
-def carry_on(house: House, wanted_fingerprint: str, admitted: Iterable[str]) -> str | None:
+def carry_on(
+    house: House, wanted_fingerprint: str, admitted: Iterable[str], as_of: datetime | None = None
+) -> str | None:
     """Leave a warehouse that tonight's models can go on with.
 
     Returns None when the file of the last run serves, else the reason why it was thrown away and is built anew.
     """
-    reason = _reason_to_rebuild(house, wanted_fingerprint, set(admitted)) if house.warehouse.exists() else "it is new"
+    exists = house.warehouse.exists()
+    reason = _reason_to_rebuild(house, wanted_fingerprint, set(admitted), as_of) if exists else "it is new"
     if reason:
         discard(house)
     with connect(house) as warehouse:
@@ -79,7 +84,7 @@ def carry_on(house: House, wanted_fingerprint: str, admitted: Iterable[str]) -> 
     return reason
 
 
-def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str]) -> str | None:
+def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str], as_of: datetime | None) -> str | None:
     try:
         with connect(house) as warehouse:
             tables = {
@@ -93,6 +98,10 @@ def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str]
             built_with = warehouse.execute("select max(fingerprint) from ops.warehouse_state").fetchone()
             if built_with is None or built_with[0] != wanted_fingerprint:
                 return "the models, rules or reporting settings changed"
+            if as_of and "ops.run_parameters" in tables:
+                built_at = warehouse.execute("select max(as_of) from ops.run_parameters").fetchone()
+                if built_at and built_at[0] and built_at[0] > as_of:
+                    return f"it is as of {built_at[0]:%Y-%m-%d %H:%M}, later than tonight's"
             if "staging._processed_loads" in tables:
                 used = {
                     load

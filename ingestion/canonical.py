@@ -35,7 +35,7 @@ _ORDER: dict[str, Kind] = {
     "ordered_at": "time",
     **_columns("text", "order_name status currency payment_method store_id channel timezone"),
     **_columns("number", "gross_amount discount_amount shipping_amount tax_amount net_amount"),
-    "paid_at": "time",
+    **_columns("time", "paid_at shipped_at delivered_at"),
 }
 
 
@@ -137,7 +137,7 @@ ENTITIES: Mapping[str, Entity] = {
         {
             **_columns("text", "ticket_id channel category status full_name order_name timezone"),
             **_columns("time", "created_at first_replied_at solved_at"),
-            "csat_score": "number",
+            **_columns("number", "csat_score nps_score replies reopens wait_seconds talk_seconds"),
             **_IDENTIFIERS,
         },
         "ticket_id created_at",

@@ -307,7 +307,7 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
         if night.mode == "rebuild":
             discard(house)
         seeds = project.assemble(house)
-        reason = carry_on(house, fingerprint(house, seeds), {line["load_id"] for line in admitted})
+        reason = carry_on(house, fingerprint(house, seeds), {line["load_id"] for line in admitted}, night.as_of)
         if reason:
             step.detail = f"the warehouse is built from the lake: {'asked for' if night.mode == 'rebuild' else reason}"
         rows: dict[dg.AssetKey, int] = {}

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, decided, identity_graph, project, release, summary
+from dagster_project import bookkeeping, conversions, decided, identity_graph, project, release, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -41,6 +41,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 bookkeeping.write_history(warehouse, night)
                 bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
                 rows = release.build(night, warehouse)
+                files = conversions.write(warehouse, house.published / "releases" / night.run_id)
                 seeds = project.folder(house) / "seeds"
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds)
                 identity_graph.write(house, warehouse)
@@ -52,6 +53,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
             release.prune(house, decisions)
             step.rows = sum(rows.values())
             step.detail = f"{len(rows)} tables"
+            if files:
+                print(f"    conversions: {sum(files.values()):,} in {len(files)} files", flush=True)
         stale = {name: state["reason"] for name, state in night.sources.items() if state["status"] == "stale"}
         return dg.MaterializeResult(
             metadata={

@@ -13,9 +13,14 @@
     ]) %}
 {% endmacro %}
 
+{# When an order was paid, sent and received, as far as its export says. #}
+{% macro order_times() %}
+    {% do return(['paid_at', 'shipped_at', 'delivered_at']) %}
+{% endmacro %}
+
 {# What staged orders and staged lines both say of an order, its amounts apart. #}
 {% macro staged_order_columns() %}
-    {% do return(order_texts() + ['status', 'ordered_at', 'order_date', 'paid_at', 'birth_date'] + buyer_texts()) %}
+    {% do return(order_texts() + ['status', 'ordered_at', 'order_date'] + order_times() + ['birth_date'] + buyer_texts()) %}
 {% endmacro %}
 
 {# Typed columns of one row of raw orders or lines; every raw column is there as `<column>_text`, trimmed. #}
@@ -26,7 +31,9 @@
         lower(texts.status_text) as status_word,
         {{ to_instant('texts.ordered_at_text', 'texts.timezone_text') }} as ordered_at,
         {{ business_date('texts.ordered_at_text', 'texts.timezone_text') }} as order_date,
-        {{ to_instant('texts.paid_at_text', 'texts.timezone_text') }} as paid_at,
+        {% for column in order_times() -%}
+        {{ to_instant('texts.' ~ column ~ '_text', 'texts.timezone_text') }} as {{ column }},
+        {% endfor -%}
         {{ to_date('texts.birth_date_text') }} as birth_date
 {%- endmacro %}
 
@@ -36,10 +43,14 @@
         when not {{ is_known_timezone('typed.timezone') }} then 'timezone_unknown'
         when
             {{ is_nonexistent_time('typed.ordered_at_text', 'typed.timezone') }}
-            or {{ is_nonexistent_time('typed.paid_at_text', 'typed.timezone') }}
+            {%- for column in order_times() %}
+            or {{ is_nonexistent_time('typed.' ~ column ~ '_text', 'typed.timezone') }}
+            {%- endfor %}
             then 'time_does_not_exist'
         when typed.ordered_at_text is not null and typed.ordered_at is null then 'ordered_at_not_a_time'
-        when typed.paid_at_text is not null and typed.paid_at is null then 'paid_at_not_a_time'
+        {%- for column in order_times() %}
+        when typed.{{ column }}_text is not null and typed.{{ column }} is null then '{{ column }}_not_a_time'
+        {%- endfor %}
         when typed.currency is not null and not {{ is_currency('typed.currency') }} then 'currency_unknown'
         when typed.status_text is not null and statuses.meaning is null then 'status_unknown'
         when

@@ -32,3 +32,17 @@
         _whole_units + case when _remainder_rank <= _missing_units then 1 else 0 end as share_units
     from ranked
 {%- endmacro %}
+
+{# What truncating one of a few parts leaves over, of `units` by `weight` in `whole`; counted from below where a weight is
+   negative. NULL where the weights cancel out. #}
+{% macro part_remainder(units, weight, whole) -%}
+case when {{ whole }} > 0 then ({{ units }} * {{ weight }} % {{ whole }} + {{ whole }}) % {{ whole }} end
+{%- endmacro %}
+
+{# The part itself: the units below the remainder, and one of the missing ones if it `gets_one`. #}
+{% macro part_units(units, weight, whole, remainder, gets_one) -%}
+case
+    when {{ whole }} > 0
+        then ({{ units }} * {{ weight }} - {{ remainder }}) // {{ whole }} + cast({{ gets_one }} as int)
+end
+{%- endmacro %}

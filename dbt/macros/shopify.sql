@@ -54,3 +54,54 @@
         when 'redacted' then false
     end
 {%- endmacro %}
+
+{# The fulfilments that truly left the house; one that was cancelled or failed did not. #}
+{% macro shopify_parcels(column) -%}
+    list_filter(
+        from_json(
+            {{ column }},
+            '[{"status": "VARCHAR", "shipment_status": "VARCHAR", "created_at": "VARCHAR", "updated_at": "VARCHAR"}]'
+        ),
+        lambda parcel: coalesce(lower(parcel.status), 'success') = 'success'
+    )
+{%- endmacro %}
+
+{% macro shopify_shipped_at(column) -%}
+    list_min(list_transform({{ shopify_parcels(column) }}, lambda parcel: {{ to_time('parcel.created_at') }}))
+{%- endmacro %}
+
+{# Of a delivered parcel nothing changes any more, so the time of its last change is the delivery's. #}
+{% macro shopify_delivered_at(column) -%}
+    {%- set told -%}
+        list_transform(
+            {{ shopify_parcels(column) }},
+            lambda parcel: case
+                when lower(parcel.shipment_status) = 'delivered' then {{ to_time('parcel.updated_at') }}
+            end
+        )
+    {%- endset -%}
+    case when not list_contains(list_transform({{ told }}, lambda at_last: at_last is null), true) then list_max({{ told }}) end
+{%- endmacro %}
+
+{# A way of shipping is a shop's own word; a carrier's pick-up point is no store. #}
+{% macro shopify_is_store_pickup(column) -%}
+    {%- set ways -%}
+        list_transform(
+            from_json(
+                {{ column }}, '[{"code": "VARCHAR", "title": "VARCHAR", "source": "VARCHAR"}]'
+            ),
+            lambda line: lower(concat_ws(' ', line.code, line.title, line.source))
+        )
+    {%- endset -%}
+    coalesce(
+        list_contains(
+            list_transform(
+                {{ ways }},
+                lambda way: regexp_matches(way, 'pick[ _-]?up|click.{1,5}collect|自提|到店取|abholung|店頭受取')
+                    and not regexp_matches(way, 'pick[ _-]?up.{0,3}(point|station|locker)|packstation')
+            ),
+            true
+        ),
+        false
+    )
+{%- endmacro %}

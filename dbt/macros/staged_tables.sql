@@ -45,6 +45,7 @@
         {'area': 'exports', 'entity': 'messages', 'names_people': true},
         {'area': 'exports', 'entity': 'tickets', 'names_people': true},
         {'area': 'exports', 'entity': 'broken_lines', 'is_staged': false},
+        {'area': 'orders', 'entity': 'amounts', 'is_raw': false},
     ]) %}
 {% endmacro %}
 

@@ -64,3 +64,13 @@
 {% macro order_name_pattern() -%}
     (#[A-Za-z0-9-]*[0-9])
 {%- endmacro %}
+
+{# A marketplace's order number; no telephone number is as long. #}
+{% macro marketplace_number_pattern() -%}
+    ([0-9]{14,24})
+{%- endmacro %}
+
+{# A tag or an option of a drop-down that holds a recommendation score. #}
+{% macro nps_pattern() -%}
+    "nps_(10|[0-9])"
+{%- endmacro %}

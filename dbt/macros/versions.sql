@@ -43,8 +43,9 @@
     {% do return(adapter.get_relation(this.database, 'quarantine', this.identifier | replace('stg_', 'quarantine__', 1))) %}
 {% endmacro %}
 
-{# Rows to judge tonight: those of pending loads and, for a rule that looks at other tables, those it holds in quarantine. #}
-{% macro rows_to_judge(base, columns, rechecked_rule=none) -%}
+{# Rows to judge tonight: those of pending loads and, for a rule that looks at other tables, those it holds in quarantine;
+   where the passing of time alone may free them, also on a night without a load. #}
+{% macro rows_to_judge(base, columns, rechecked_rule=none, by_time=false) -%}
     {%- set quarantine = earlier_quarantine() -%}
     {%- set pending = pending_load_ids() if execute and is_incremental() else [] -%}
     select
@@ -58,7 +59,7 @@
     from {{ base }} as rows_read
     where
         _row_key is not null
-        and {% if execute and is_incremental() and rechecked_rule and quarantine and pending -%}
+        and {% if execute and is_incremental() and rechecked_rule and quarantine and (pending or by_time) -%}
         {%- set waiting = run_query(
             "select distinct load_id from " ~ quarantine ~ " where rule = '" ~ rechecked_rule ~ "' order by load_id"
         ).columns[0].values() | list -%}

@@ -40,8 +40,10 @@ where
         and (lines.order_id is not null or orders.order_id not in (select without_lines.order_id from without_lines))
     )
     or orders.net_amount_reporting <> orders.due_amount_reporting - coalesce(refunds.amount_reporting, 0)
+    or orders.refund_amount_reporting <> coalesce(refunds.amount_reporting, 0)
+    or orders.gross_amount_reporting - orders.discount_amount_reporting + orders.shipping_amount_reporting
+    + orders.tax_amount_reporting - orders.refund_amount_reporting <> orders.net_amount_reporting
     or (
-        orders.fx_rate = 1
-        and coalesce(lines.net_amount_reporting, 0) <> orders.gross_amount - orders.discount_amount
+        coalesce(lines.net_amount_reporting, 0) <> orders.gross_amount_reporting - orders.discount_amount_reporting
         and (lines.order_id is not null or orders.order_id not in (select without_lines.order_id from without_lines))
     )

@@ -121,7 +121,8 @@ CUSTOMERS_CSV: Cells = [
 ]
 DESK_ORDERS: Cells = [
     "order_id", "ordered_at", "timezone", "status", "channel", "currency", "gross_amount", "discount_amount",
-    "shipping_amount", "tax_amount", "net_amount", "paid_at", "customer_key", "full_name", "phone",
+    "shipping_amount", "tax_amount", "net_amount", "paid_at", "shipped_at", "delivered_at", "customer_key", "full_name",
+    "phone",
 ]  # fmt: skip
 DESK_CUSTOMERS: Cells = [
     "customer_key", "full_name", "phone", "email", "street", "city", "postcode", "country", "consent_sms", "created_at",
@@ -241,7 +242,8 @@ def desk_order(order: FileOrder, instant: int) -> Iterator[Cells]:
     yield [
         desk_number(order), wall_clock(order.created, door.zone), door.zone, _DESK_STATUS[order.state(instant)],
         "phone", door.currency, *(money(amount, door.currency) for amount in amounts),
-        wall_clock(happened(order.paid, instant), door.zone), buyer.key or "", buyer.name or "", buyer.phone or "",
+        *(wall_clock(happened(at, instant), door.zone) for at in (order.paid, order.shipped, order.finished)),
+        buyer.key or "", buyer.name or "", buyer.phone or "",
     ]  # fmt: skip
 
 

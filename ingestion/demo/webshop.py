@@ -89,6 +89,7 @@ class WebOrder:
     source_name: str = "web"
     paid: int | None = None
     fulfilled: int | None = None
+    is_collected: bool = False  # by the buyer, in a store
     cancelled: int | None = None
     cancel_reason: str | None = None
     refunds: list[Refund] = field(default_factory=list)
@@ -127,9 +128,17 @@ class WebOrder:
         return self.line_total - self.discount + self.shipping + added + self.tip
 
     @property
+    def delivered(self) -> int | None:
+        """The carrier's word that the parcel arrived; nobody carries what is collected, nor a gift card."""
+        if self.fulfilled is None or self.is_collected or not self.shipping:
+            return None
+        return self.fulfilled + DAY + self.number * 7_919 % (3 * DAY)
+
+    @property
     def changes(self) -> list[int]:
         """The instants at which the document changes."""
-        instants = [self.created, self.paid, self.fulfilled, self.cancelled, *(refund.at for refund in self.refunds)]
+        happened = [self.created, self.paid, self.fulfilled, self.delivered, self.cancelled]
+        instants = [*happened, *(refund.at for refund in self.refunds)]
         return sorted({at for at in instants if at is not None})
 
     def refunded(self, instant: int) -> int:
@@ -248,6 +257,8 @@ class WebShop:
         if goods:
             order.shipping = 1200 if order.person.country == "CN" else 6900
         self._discount(die, order, goods)
+        if order.shipping and not order.shipping_discount and order.person.country == "CN" and order.number % 12 == 5:
+            order.is_collected, order.shipping = True, 0
         tax = contained_tax if order.taxes_included else added_tax
         for line in goods:
             line.tax = tax(line.net, order.tax_percent)

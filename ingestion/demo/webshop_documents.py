@@ -267,7 +267,7 @@ def order_document(order: WebOrder, instant: int, campaigns: dict[str, tuple[str
         "billing_address": address(person, order.family, order.given, phone if order.phone else None),
         "customer": customer,
         "discount_applications": [],
-        "fulfillments": _fulfillments(order, fulfilled),
+        "fulfillments": _fulfillments(order, fulfilled, instant),
         "line_items": items,
         "payment_terms": None,
         "refunds": [_refund(order, number, refund, items, shown) for number, refund in enumerate(refunds)],
@@ -320,8 +320,9 @@ def _shipping_address(order: WebOrder, phone: str) -> Json | None:
 
 
 def _shipping_lines(order: WebOrder, shown: _Money) -> list[Json]:
-    if not order.shipping:
+    if not order.shipping and not order.is_collected:
         return []
+    way = ("pickup", "门店自提") if order.is_collected else ("Standard", "Standard")
     net = order.shipping - order.shipping_discount
     allocations = []
     if order.shipping_discount:
@@ -336,7 +337,7 @@ def _shipping_lines(order: WebOrder, shown: _Money) -> list[Json]:
         {
             "id": order.order_id + 8_000_000_000_000,
             "carrier_identifier": None,
-            "code": "Standard",
+            "code": way[0],
             "discounted_price": money(net, "CNY"),
             "discounted_price_set": shown.pair(net),
             "is_removed": False,
@@ -344,17 +345,18 @@ def _shipping_lines(order: WebOrder, shown: _Money) -> list[Json]:
             "price": money(order.shipping, "CNY"),
             "price_set": shown.pair(order.shipping),
             "source": "shopify",
-            "title": "Standard",
-            "tax_lines": [_tax_line(order, order.shipping_tax, shown)],
+            "title": way[1],
+            "tax_lines": [_tax_line(order, order.shipping_tax, shown)] if order.shipping else [],
             "discount_allocations": allocations,
         }
     ]
 
 
-def _fulfillments(order: WebOrder, fulfilled: int | None) -> list[Json]:
+def _fulfillments(order: WebOrder, fulfilled: int | None, instant: int) -> list[Json]:
     if fulfilled is None:
         return []
     when = shanghai_text(fulfilled)
+    delivered = order.delivered if order.delivered is not None and order.delivered <= instant else None
     return [
         {
             "id": order.order_id // 5,
@@ -363,10 +365,10 @@ def _fulfillments(order: WebOrder, fulfilled: int | None) -> list[Json]:
             "name": f"{order.name}.1",
             "order_id": order.order_id,
             "service": "manual",
-            "shipment_status": None,
+            "shipment_status": None if delivered is None else "delivered",
             "status": "success",
-            "tracking_company": "SF Express",
-            "tracking_number": f"SF{order.order_id % 10**12:012d}",
-            "updated_at": when,
+            "tracking_company": None if order.is_collected else "SF Express",
+            "tracking_number": None if order.is_collected else f"SF{order.order_id % 10**12:012d}",
+            "updated_at": when if delivered is None else shanghai_text(delivered),
         }
     ]

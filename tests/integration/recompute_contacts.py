@@ -125,18 +125,40 @@ def tickets(home: Path) -> dict[str, dict[str, Any]]:
     for row in documents(home, "satisfaction_ratings"):
         if row["score"].startswith(("good", "bad")):
             verdicts[str(row["ticket_id"])] = int(row["score"].startswith("good"))
+    replied = {
+        str(row["ticket_id"]): instant(row["time"])
+        for row in documents(home, "ticket_metric_events")
+        if row["metric"] == "reply_time" and row["type"] == "fulfill"
+    }
+    called = defaultdict(list)
+    for row in documents(home, "calls"):
+        called[str(row["ticket_id"])].append(row)
     found = {}
     for ticket in documents(home, "tickets"):
         counts = metrics[str(ticket["id"])]
         created = instant(ticket["created_at"])
         waited = counts["reply_time_in_minutes"]["calendar"]
+        first = replied.get(str(ticket["id"]))
+        assert (waited is None) == (first is None), "the desk's two books tell of the same replies"
+        assert first is None or timedelta(0) <= first - created - timedelta(minutes=waited) < timedelta(minutes=1)
+        solved = instant(counts["solved_at"]) if counts["solved_at"] else None
+        theirs = called[str(ticket["id"])]
         found[str(ticket["id"])] = {
             "requester": f"zendesk/requester/{ticket['requester_id']}",
             "created_at": created,
-            "first_replied_at": None if waited is None else created + timedelta(minutes=waited),
-            "solved_at": instant(counts["solved_at"]) if counts["solved_at"] else None,
+            "first_replied_at": first,
+            "first_reply_seconds": None if first is None else int((first - created).total_seconds()),
+            "first_reply_business_minutes": counts["reply_time_in_minutes"]["business"],
+            "solved_at": solved,
+            "full_resolution_seconds": None if solved is None else int((solved - created).total_seconds()),
+            "full_resolution_business_minutes": counts["full_resolution_time_in_minutes"]["business"],
             "reopens": counts["reopens"],
+            "calls_count": len(theirs),
+            "wait_seconds": sum(call["wait_time"] for call in theirs) if theirs else None,
+            "talk_seconds": sum(call["talk_time"] for call in theirs) if theirs else None,
             "csat_score": verdicts.get(str(ticket["id"])),
+            "nps_score": next((int(tag[4:]) for tag in ticket["tags"] if tag.startswith("nps_")), None),
+            "is_deleted": ticket["status"] == "deleted",
             "category": next(tag for tag in ticket["tags"] if tag.startswith("category_")).removeprefix("category_"),
             "channel": ticket["via"]["channel"],
             "order_name": next(iter(re.findall(r"#\d+", ticket["subject"])), None),
@@ -153,6 +175,8 @@ def calls(home: Path) -> dict[str, dict[str, Any]]:
             "is_inbound": call["direction"] == "inbound",
             "ticket": str(call["ticket_id"]) if call["ticket_id"] else None,
             "ended_at": instant(call["updated_at"]) if call["completion_status"] == "completed" else None,
+            "wait_seconds": call["wait_time"],
+            "talk_seconds": call["talk_time"],
         }
         for call in documents(home, "calls")
     }
@@ -161,19 +185,23 @@ def calls(home: Path) -> dict[str, dict[str, Any]]:
 AdKey = tuple[str, str, str, str, str, date]
 
 
-def ad_days(home: Path) -> dict[AdKey, tuple[str, int, int, Decimal]]:
-    """Per platform, account, campaign, ad group, ad and day the last word on currency, impressions, clicks and cost."""
-    found: dict[AdKey, tuple[str, int, int, Decimal]] = {}
+AdDay = tuple[str, int, int, Decimal | None, Decimal]
+
+
+def ad_days(home: Path) -> dict[AdKey, AdDay]:
+    """Per platform, account, campaign, ad group, ad and day the last word on currency, counts, conversions and cost."""
+    found: dict[AdKey, AdDay] = {}
     readers = {"google_ads": _google, "meta_ads": _meta, "oceanengine": _oceanengine, "tiktok_ads": _tiktok}
     for platform, read in readers.items():
         folder = home / "demo" / "landing" / platform
         # The later export restates the days that an earlier one has already told.
         for path in sorted(folder.glob("*.csv"), key=lambda path: path.stem.split("_")[-2:][::-1]):
-            for *names, day, currency, impressions, clicks, cost in read(path):
+            for *names, day, currency, impressions, clicks, conversions, cost in read(path):
                 found[platform, *names, date.fromisoformat(day)] = (
                     currency,
                     int(impressions.replace(",", "")),
                     int(clicks.replace(",", "")),
+                    None if conversions.strip() in ("", "--") else Decimal(conversions),
                     Decimal(cost.replace(",", "")),
                 )
     return found
@@ -183,7 +211,7 @@ def _google(path: Path) -> list[list[str]]:
     rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()[2:])
     return [
         [row["Account name"], row["Campaign"], row["Ad group"], row["Ad"], row["Day"], row["Currency code"],
-         row["Impr."], row["Clicks"], row["Cost"]]
+         row["Impr."], row["Clicks"], row["Conversions"], row["Cost"]]
         for row in rows
         if re.fullmatch(r"\d{4}-\d\d-\d\d", row["Day"])
     ]  # fmt: skip
@@ -193,7 +221,7 @@ def _meta(path: Path) -> list[list[str]]:
     rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
     return [
         [row["Account name"], row["Campaign name"], row["Ad set name"], row["Ad name"], row["Day"], "USD",
-         row["Impressions"], row["Link clicks"], row["Amount spent (USD)"]]
+         row["Impressions"], row["Link clicks"], row["Purchases"], row["Amount spent (USD)"]]
         for row in rows
         if row["Day"]
     ]  # fmt: skip
@@ -202,8 +230,8 @@ def _meta(path: Path) -> list[list[str]]:
 def _oceanengine(path: Path) -> list[list[str]]:
     _, *rows = csv.reader(path.read_text(encoding="gb18030").splitlines())
     return [
-        [account, campaign, group, ad, day, "CNY", shown, clicks, cost]
-        for day, account, campaign, group, ad, shown, clicks, cost, *_ in rows
+        [account, campaign, group, ad, day, "CNY", shown, clicks, conversions, cost]
+        for day, account, campaign, group, ad, shown, clicks, cost, conversions, *_ in rows
         if re.fullmatch(r"\d{4}-\d\d-\d\d", day)
     ]
 
@@ -212,7 +240,7 @@ def _tiktok(path: Path) -> list[list[str]]:
     rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
     return [
         [row["Account name"], row["Campaign name"], row["Ad group name"], row["Ad name"], row["By Day"],
-         row["Currency"], row["Impressions"], row["Clicks (destination)"], row["Cost"]]
+         row["Currency"], row["Impressions"], row["Clicks (destination)"], row["Conversions"], row["Cost"]]
         for row in rows
         if re.fullmatch(r"\d{4}-\d\d-\d\d", row["By Day"])
     ]  # fmt: skip

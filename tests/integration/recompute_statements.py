@@ -172,6 +172,13 @@ def visits(home: Path) -> dict[str, tuple[datetime, str | None]]:
     }
 
 
+def call_desk_customers(home: Path) -> Iterator[tuple[str, datetime]]:
+    """The cards that the telephone shop keeps of its callers: record and when it was made."""
+    for path in files(home, "customers"):
+        for row in table(path):
+            yield f"orders/customer/{row['customer_key']}", wall_clock(row["created_at"], ZoneInfo(row["timezone"]))[0]
+
+
 def keyed_hash(home: Path, *words: str) -> str:
     """Twenty letters of a hash that nobody can work out without the key of the home."""
     key = bytes.fromhex((home / "lake" / "_decisions" / "home_key").read_text().strip())

@@ -13,13 +13,24 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.recompute import REPORTING_ZONE, ZERO, Books, Order, in_minor_units
-from tests.integration.recompute_exports import exported
+from tests.integration.recompute import (
+    CASH_ON_DELIVERY,
+    REPORTING_ZONE,
+    ZERO,
+    Books,
+    Order,
+    documents,
+    in_minor_units,
+    instant,
+    till_rows,
+)
+from tests.integration.recompute_exports import CLOSED, exported, newest, wall_clock
 from tests.integration.recompute_people import Groups, Identities, lifecycle, of_customers, rfm
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -107,6 +118,65 @@ def test_the_company_sells_and_takes_back_in_every_way(books: Books):
     assert by_zone, "some store closes after midnight in the reporting zone"
     assert any(refund.twin_of for refund in books.refunds.values())
     assert any(refund.order is None for refund in books.refunds.values())
+
+
+def test_the_parts_of_an_order_add_up_in_the_reporting_currency(company: Home, orders):
+    """No part is a minor unit away from its own rounding, and together with the lines they are exactly the order."""
+    lines = defaultdict(Decimal)
+    for row in rows(company, "marts.order_lines"):
+        lines[row["order_id"]] += row["net_amount_reporting"]
+    for row in orders:
+        parts = {
+            part: row[f"{part}_amount_reporting"] for part in ("gross", "discount", "shipping", "tax", "refund", "net")
+        }
+        for part, shown in parts.items():
+            assert abs(shown - row[f"{part}_amount"] * row["fx_rate"]) < Decimal("0.02"), (row["order_id"], part)
+            assert row["fx_rate"] != 1 or shown == row[f"{part}_amount"], (row["order_id"], part)
+        due = parts["gross"] - parts["discount"] + parts["shipping"] + parts["tax"]
+        assert due == row["due_amount_reporting"] == parts["net"] + parts["refund"], row["order_id"]
+        if row["order_id"] in lines:
+            assert lines[row["order_id"]] == parts["gross"] - parts["discount"], row["order_id"]
+    assert any(row["fx_rate"] != 1 for row in orders)
+
+
+def test_when_every_order_was_paid_sent_and_received(company: Home, orders):
+    names = ("is_store_pickup", "paid_at", "shipped_at", "delivered_at")
+    published = {(row["source_system"], row["source_order_id"]): tuple(row[name] for name in names) for row in orders}
+    ours: dict[tuple[str, str], tuple[Any, ...]] = {}
+    taken: dict[str, list[datetime]] = defaultdict(list)
+    for row in rows(company, "marts.payments"):
+        if row["source_payment_id"]:
+            taken[row["order_id"]].append(row["paid_at"])
+    for document in documents(company.path, "orders"):
+        collected = [line["title"] for line in document["shipping_lines"]] == ["门店自提"]
+        (sent, arrived), paid = (None, None), None
+        for parcel in document["fulfillments"]:
+            sent = instant(parcel["created_at"])
+            arrived = instant(parcel["updated_at"]) if parcel["shipment_status"] == "delivered" else None
+        if collected:
+            sent, arrived = None, sent
+        if document["financial_status"] not in ("pending", "voided"):
+            on_delivery = CASH_ON_DELIVERY in document["payment_gateway_names"]
+            paid = min(
+                taken[f"shopify-{document['id']}"],
+                default=arrived if on_delivery else instant(document["processed_at"]),
+            )
+        ours["shopify", str(document["id"])] = (collected, paid, sent, arrived)
+    for row in till_rows(company.path, "receipts"):
+        if row["kind"] == "sale":
+            at = instant(row["sold_at"]) if row["status"] == "completed" else None
+            ours["pos", row["receipt_id"]] = (False, at, None, at)
+    for number, (row,) in newest(company.path, "orders", "order_id").items():
+        zone = ZoneInfo(row["timezone"])
+        times = [
+            wall_clock(row[name], zone)[0] if row[name] else None for name in ("paid_at", "shipped_at", "delivered_at")
+        ]
+        ours["orders", number] = (False, *times[:2], None if row["status"] in CLOSED else times[2])
+    assert_same(ours, {key: published[key] for key in ours})
+    shop = [told for (system, _), told in ours.items() if system == "shopify"]
+    assert any(told[0] for told in shop)
+    assert any(told[2] and told[3] is None for told in shop), "some parcel is on its way"
+    assert any(told[1] is None for told in shop)
 
 
 def test_the_lines_of_an_order_add_up_to_it(company: Home, books: Books, orders):

@@ -7,13 +7,13 @@ their own; the second working-out itself is in the modules `recompute…`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.integration.conftest import Home
-from tests.integration.recompute import Books, documents, instant
+from tests.integration.recompute import Books, documents, instant, till_rows
 from tests.integration.recompute_contacts import (
     Event,
     ad_days,
@@ -23,7 +23,7 @@ from tests.integration.recompute_contacts import (
     read_events,
     tickets,
 )
-from tests.integration.recompute_statements import messages, published_id, visits
+from tests.integration.recompute_statements import call_desk_customers, messages, published_id, visits
 from tests.integration.test_definitions import (
     assert_same,
     books,  # noqa: F401 -- this and the next two are fixtures
@@ -120,13 +120,51 @@ def test_every_other_touchpoint_is_one_record(company: Home, touchpoints, books:
     published = Counter(
         (row["touchpoint_type"], row["source_system"], row["source_record_id"], row["occurred_at"], row["customer_id"])
         for row in touchpoints
-        if row["source_system"] != "events"
+        if row["source_system"] != "events" and row["touchpoint_type"] != "sign_up"
     )
     assert_same(dict(ours), dict(published))
 
 
+def test_an_account_or_membership_is_a_sign_up_unless_an_event_tells_of_it(
+    company: Home,
+    touchpoints,
+    events,
+    customer_of,  # noqa: F811
+):
+    accounts = {
+        f"shopify/customer/{account['id']}": instant(account["created_at"])
+        for account in documents(company.path, "customers")
+        if account["state"] == "enabled"
+    }
+    cards = {f"pos/member/{row['member_no']}": instant(row["joined_at"]) for row in till_rows(company.path, "members")}
+    listed = dict(call_desk_customers(company.path))
+    told = [event for event in events if event.kind == "Signed Up"]
+    logins = {f"shopify/customer/{event.user}" for event in told}
+    ours: Counter[tuple[Any, ...]] = Counter()
+    for record, at in {**accounts, **cards, **listed}.items():
+        customer = customer_of[record]
+        if record not in logins and not any(
+            event.customer == customer and abs(event.at - at) <= timedelta(days=1) for event in told
+        ):
+            ours[record.split("/")[0], at, customer] += 1
+    assert len(ours) > 100
+    assert len({source for source, _, _ in ours}) == 3
+    assert_same(
+        dict(ours),
+        dict(
+            Counter(
+                (row["source_system"], row["occurred_at"], row["customer_id"])
+                for row in touchpoints
+                if row["touchpoint_type"] == "sign_up" and row["source_system"] != "events"
+            )
+        ),
+    )
+
+
 def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
-    names = ("created_at", "first_replied_at", "solved_at", "reopens", "csat_score", "category", "channel")
+    names = ("created_at", "first_replied_at", "first_reply_seconds", "first_reply_business_minutes", "solved_at",
+             "full_resolution_seconds", "full_resolution_business_minutes", "reopens", "calls_count", "wait_seconds",
+             "talk_seconds", "csat_score", "nps_score", "category", "channel")  # fmt: skip
     ours = tickets(company.path)
     keys = {row["order_id"]: (row["source_system"], row["source_order_id"]) for row in rows(company, "marts.orders")}
     assert_same(
@@ -144,16 +182,24 @@ def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
     )  # fmt: skip
     assert_same(
         {
-            f"call-{call}": (customer_of[told["requester"]], told["called_at"], told["ended_at"], "phone")
+            f"call-{call}": (
+                customer_of[told["requester"]], told["called_at"], told["ended_at"], "phone", told["wait_seconds"],
+                told["talk_seconds"],
+            )
             for call, told in calls(company.path).items()
             if told["ticket"] is None
         },
         {
-            row["ticket_id"]: (row["customer_id"], row["created_at"], row["solved_at"], row["channel"])
+            row["ticket_id"]: (
+                row["customer_id"], row["created_at"], row["solved_at"], row["channel"], row["wait_seconds"],
+                row["talk_seconds"],
+            )
             for row in rows(company, "marts.service_tickets")
             if row["is_call"]
         },
-    )
+    )  # fmt: skip
+    assert any(told["nps_score"] is not None for told in ours.values())
+    assert any(told["talk_seconds"] for told in ours.values())
     for row in rows(company, "marts.service_tickets"):
         if row["is_call"]:
             assert row["is_one_touch"] == (row["solved_at"] is not None)
@@ -162,10 +208,33 @@ def test_every_ticket(company: Home, books: Books, customer_of):  # noqa: F811
         assert row["is_one_touch"] == solved_at_once, row["ticket_id"]
 
 
+def test_the_same_question_again(company: Home, customer_of):  # noqa: F811
+    """Contacts of the same person and category in the thirty days before; the third one is one too many."""
+    asked = defaultdict(list)
+    for told in tickets(company.path).values():
+        if not told["is_deleted"]:
+            asked[customer_of[told["requester"]], told["category"]].append(told["created_at"])
+    ours = {}
+    for ticket, told in tickets(company.path).items():
+        theirs = asked[customer_of[told["requester"]], told["category"]]
+        before = [at for at in theirs if told["created_at"] - timedelta(days=30) <= at <= told["created_at"]]
+        ours[ticket] = (None, False) if told["is_deleted"] else (len(before), len(before) >= 3)
+    assert_same(
+        ours,
+        {
+            row["ticket_id"]: (row["same_question_count"], row["is_same_question_again"])
+            for row in rows(company, "marts.service_tickets")
+            if not row["is_call"]
+        },
+    )
+    assert any(count and count > 1 for count, _ in ours.values())
+
+
 def test_every_day_of_every_advertisement(company: Home, books: Books):  # noqa: F811
     published = {
         (row["platform"], row["account"], row["campaign"], row["ad_group"], row["ad"], row["date"]): (
-            row["currency"], row["impressions"], row["clicks"], row["cost"], row["cost_reporting"],
+            row["currency"], row["impressions"], row["clicks"], row["conversions"], row["cost"],
+            row["cost_reporting"],
         )
         for row in rows(company, "marts.ad_performance")
     }  # fmt: skip

@@ -22,6 +22,8 @@ MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
+    "exported_conversions",
+    "journey_steps", "journey_funnel",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 

@@ -134,12 +134,17 @@ def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
     assert "net_amount_reporting" in outcome.stdout
     kuwait = "select net_amount, net_amount_reporting from marts.orders where currency = 'KWD'"
     assert home.query(kuwait) == [(Decimal("1.250"), None)]
+    ((key, reason),) = home.query("select key, reason from ops.quarantine where rule = 'rate_missing'")
+    assert key == "KWD|2026-06-30"
+    assert "no rate from KWD to CNY" in reason
+    assert "landing/fx_rates" in reason
     rates = home.path / "landing" / "fx_rates"
     rates.mkdir()
     (rates / "rates.csv").write_text("date,base_currency,quote_currency,rate\n2026-06-30,KWD,CNY,23.4\n")
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert home.query(kuwait) == [(Decimal("1.250"), Decimal("29.250"))]
+    assert home.query("select count(*) from ops.quarantine where rule = 'rate_missing'") == [(0,)]
 
 
 def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on(shop):

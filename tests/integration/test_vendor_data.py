@@ -6,6 +6,7 @@ What belongs here: the official API samples and the seeds of public dbt packages
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
@@ -190,3 +191,30 @@ def test_a_deleted_order_is_voided_from_then_on_and_the_books_agree(pulled: Pull
         "select kind, amount, refund_date::varchar from marts.refunds where order_id = $1", [order]
     ) == [("void", Decimal("100.02"), "2025-06-01")]
     assert pulled.home.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]
+
+
+def test_order_totals_are_the_plain_sum_of_the_seeds(pulled: Pulled) -> None:
+    """What an order came to is what its seed row says; one whose own lines say otherwise waits, and is named."""
+    seeds = {}
+    for prefix, total in (("shopify_", "total_price"), ("shopify_gql_", "total_price_set_shop_amount")):
+        for row in seed_rows("shopify", f"{prefix}order_data"):
+            seeds[str(row["id"])] = (row.get("currency") or row["currency_code"], Decimal(row[total]))
+    published = {
+        number: (currency, total)
+        for number, currency, total in pulled.home.query(
+            "select source_order_id, currency, due_amount + gift_card_sold_amount from marts.orders"
+            " where source_system = 'shopify'"
+        )
+        if number in seeds
+    }
+    waiting = dict(pulled.home.query("select key, rule from ops.quarantine where source_table = 'orders'"))
+    assert {waiting[number] for number in set(seeds) - set(published)} <= {"total_mismatch"}
+    assert len(published) >= 5
+    plain: dict[str, Decimal] = defaultdict(Decimal)
+    for number in published:
+        plain[seeds[number][0]] += seeds[number][1]
+    summed: dict[str, Decimal] = defaultdict(Decimal)
+    for currency, total in published.values():
+        summed[currency] += total
+    assert summed == plain
+    assert published == {number: seeds[number] for number in published}

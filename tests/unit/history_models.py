@@ -56,6 +56,12 @@ class Company:
         self.warehouse = duckdb.connect()
         self.warehouse.execute("set TimeZone = 'UTC'; set threads = 1")
         self.warehouse.execute("create schema intermediate; create schema marts; create schema ops")
+        # Nothing is exported here.
+        self.warehouse.execute(
+            "create schema restricted; create table restricted.conversion_uploads (platform text, action text,"
+            " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"
+            " happened_at timestamptz)"
+        )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:
         """Each record and its anchor: known before anonymous, then born first, then by name."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dagster_project.config import PROJECT, ConfigurationError
 from dagster_project.rule_files import (
+    check_all,
     check_attribution_config,
+    check_conversion_exports,
+    check_journeys,
+    check_order_rules,
     check_order_statuses,
     check_source_regions,
     check_source_trust,
 )
+from dagster_project.rule_files.journeys import TOUCHPOINT_TYPES
 
 
 def test_the_shipped_files_are_in_order():
-    check_order_statuses(PROJECT / "seeds" / "order_statuses.csv")
-    check_source_trust(PROJECT / "seeds" / "source_trust.csv")
-    check_source_regions(PROJECT / "seeds" / "source_regions.csv")
-    check_attribution_config(PROJECT / "seeds" / "attribution_config.csv")
+    check_all(lambda name: PROJECT / "seeds" / name)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,21 @@ def test_another_encoding_is_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("check", "name", "text", "told"),
     [
+        (check_order_rules, "order_rules.csv", "field,value\n", "line 1: the header has to be field,value,meaning"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\nname,x,test,\n",
+            "line 2: a line is",
+        ),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag,x,gift,\n", "line 2: a line is"),
+        (check_order_rules, "order_rules.csv", "field,value,meaning,source_system\ntag, x,test,\n", "line 2: the word"),
+        (
+            check_order_rules,
+            "order_rules.csv",
+            "field,value,meaning,source_system\ntag,x,test,\ntag,X,exchange,\n",
+            "line 3: tag 'X' stands in line 2",
+        ),
         (check_source_trust, "source_trust.csv", "attribute,rank\n", "line 1: the header has to be attribute,source"),
         (
             check_source_trust,
@@ -126,3 +144,138 @@ def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=told):
         check_attribution_config(file)
+
+
+CONVERSIONS = (
+    "platform,action,click_days,click_expires_days,upload_days,adjustment_days,hashed_identifiers,channels,timezone\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("platform,action\n", "line 1: the header has to be platform,action,click_days"),
+        (CONVERSIONS + "google_ads,Purchase\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "google_ads,Purchase,90,90,63,55,never,,,more\n", "line 2: a line has 9 cells"),
+        (CONVERSIONS + "tiktok_ads,Purchase,90,90,63,55,never,,\n", "line 2: the platform is 'tiktok_ads'"),
+        (CONVERSIONS + "google_ads,,90,90,63,55,never,,\n", "line 2: the action is ''"),
+        (CONVERSIONS + "google_ads,=Purchase,90,90,63,55,never,,\n", "line 2: the action is '=Purchase'"),
+        (CONVERSIONS + 'google_ads,"Pur\nchase",90,90,63,55,never,,\n', "the action is 'Pur.*nchase'"),
+        (CONVERSIONS + "google_ads,Purchase,,90,63,55,never,,\n", "line 2: click_days is ''; .* 9999[.]"),
+        (CONVERSIONS + "google_ads,Purchase,90,0,63,55,never,,\n", "line 2: click_expires_days is '0'.*or nothing"),
+        (CONVERSIONS + "google_ads,Purchase,90,,6.5,55,never,,\n", "line 2: upload_days is '6.5'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,-1,never,,\n", "line 2: adjustment_days is '-1'"),
+        (
+            CONVERSIONS + "google_ads,Purchase,90,,63,,true,,\n",
+            "line 2: hashed_identifiers is 'true'; .*never, without",
+        ),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,always,,\n", "line 2: hashed_identifiers is always; Google"),
+        (CONVERSIONS + "oceanengine,pay,30,,30,,without_click,,\n", "line 2: .* Ocean Engine finds"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store||web,\n", "line 2: the channels are 'store..web'"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,store | web,\n", "line 2: the channels are"),
+        (CONVERSIONS + "google_ads,Purchase,90,,63,,never,,Berlin\n", "line 2: the time zone is 'Berlin'"),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,store,\nmeta_ads,Sale,7,,62,,never,web,\n",
+            "line 3: Sale of meta_ads stands in line 2",
+        ),
+        (
+            CONVERSIONS + "meta_ads,Sale,7,,62,,never,,\nmeta_ads,Web,7,,62,,never,,Asia/Tokyo\n",
+            "line 3: the time zone of meta_ads is 'Asia/Tokyo', and '' in line 2",
+        ),
+    ],
+)
+def test_a_mistake_in_conversion_exports_is_named_with_its_line(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        check_conversion_exports(file)
+    assert "conversion_exports.csv" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CONVERSIONS,
+        CONVERSIONS + "google_ads,Kauf im Laden,90,,63,,never,store|京东商城,Europe/Berlin\n",
+        CONVERSIONS + "meta_ads,购买,7,,62,,without_click,,\n",
+    ],
+)
+def test_what_a_company_may_write_of_its_conversions(tmp_path: Path, text: str):
+    file = tmp_path / "conversion_exports.csv"
+    file.write_text(text, encoding="utf-8")
+    check_conversion_exports(file)
+
+
+JOURNEYS = "journey,step,step_name,touchpoint_types,channels,orders_before,only_eligible,within,is_optional,ended_by\n"
+WORDS = "field,word,meaning\ntouchpoint_type,wlan,wifi\nmessage_event,wlan,lan\n"
+
+
+def _check_journeys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "journeys.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "export_words.csv").write_text(WORDS, encoding="utf-8")
+    check_journeys(tmp_path / "journeys.csv", tmp_path / "export_words.csv")
+
+
+def test_a_journey_of_ones_own_is_taken(tmp_path: Path):
+    _check_journeys(
+        tmp_path,
+        JOURNEYS + "j,2,b,page_view|wifi,email|sms,1+,y,90m,y,\nj,1,a,ad_click,,0,,,,\nj,3,c,order,,,,7d,,refund\n"
+        "k,1,a,review,,,,,,\n",
+    )
+    _check_journeys(tmp_path, JOURNEYS)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("j,1,a,ad_clik,,,,,,", "line 2: 'ad_clik' is no type of touchpoint"),
+        ("j,1,a,,,,,,,", "line 2: '' is no type of touchpoint"),
+        ("j,1,a,lan,,,,,,", "line 2: 'lan' is no type"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,,refnd", "line 3: 'refnd' is no type"),
+        ("j,1,a,order,,,,,,\nj,3,b,order,,,,1d,,", "line 3: j has a step 3 and no step 2"),
+        ("j,2,b,order,,,,1d,,", "line 2: j has a step 2 and no step 1"),
+        ("j,0,a,order,,,,,,", "line 2: the step is '0'"),
+        ("j,9,a,order,,,,1d,,", "line 2: the step is '9'"),
+        ("j,one,a,order,,,,,,", "line 2: the step is 'one'"),
+        ("j,1,a,order,,,,,,\nj,1,b,order,,,,,,", "line 3: step 1, b, of j has the number or the name of line 2"),
+        ("j,1,a,order,,,,,,\nj,2,a,order,,,,1d,,", "line 3: step 2, a, of j has the number or the name of line 2"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,-1d,,", "line 3: the time allowed since the step before is '-1d'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,0d,,", "line 3: the time allowed since the step before is '0d'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,7,,", "line 3: the time allowed since the step before is '7'"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,,,", "line 3: the time allowed since the step before is ''"),
+        ("j,1,a,order,,,,1d,,", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,y,", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,,refund", "line 2: a journey begins with its first step"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,y,", "line 3: the last step of j is optional"),
+        ("j,1,a,order,,,,,,\nj,2,b,order,,,,1d,no,", "line 3: is_optional is 'no'"),
+        ("j,1,a,order,,,yes,,,", "line 2: only_eligible is 'yes'"),
+        (
+            "j,1,a,order,,,,,,\nj,2,b,review,,,,25h,y,\nj,3,c,order,,,,1d,,",
+            "line 3: the optional step b is allowed 25h, longer than 1d of c",
+        ),
+        ("j,1,a,order,,,,,,\nj,2,b,review,,,,1h,y,order\nj,3,c,order,,,,1d,,", "line 3: an optional step is ended by"),
+        ("j,1,a,order,,first,,,,", "line 2: orders_before is 'first'"),
+        ("j,1,a,order,,-1,,,,", "line 2: orders_before is '-1'"),
+        ("j,1,a,order,a b,,,,,", "line 2: the channels are 'a b'"),
+        ("j,1,a,order|review|order,,,,,,", "line 2: order|review|order says a word twice"),
+        ("j,1,a,order,sms|sms,,,,,", "line 2: sms|sms says a word twice"),
+        ("j,1,a,order,,,,,,\nj,2,b,review,,,,1d,,order|order", "line 3: order|order says a word twice"),
+        ("My journey,1,a,order,,,,,,", "line 2: journey is 'My journey'"),
+        ("j,1,,order,,,,,,", "line 2: step_name is ''"),
+        ("j,1,a,order,,", "line 2: a line has 10 cells"),
+        ("j,1,a,order,,,,,,,", "line 2: a line has 10 cells"),
+    ],
+)
+def test_a_mistake_in_a_journey_is_named_with_its_line(tmp_path: Path, lines: str, told: str):
+    with pytest.raises(ConfigurationError) as refusal:
+        _check_journeys(tmp_path, JOURNEYS + lines + "\n")
+    assert f"journeys.csv, {told}" in str(refusal.value)
+
+
+def test_the_types_that_journeys_may_name_are_those_of_the_touchpoints():
+    models = yaml.safe_load((PROJECT / "dbt/models/marts/_marts.yml").read_text(encoding="utf-8"))["models"]
+    touchpoints = next(model for model in models if model["name"] == "touchpoints")
+    kind = next(column for column in touchpoints["columns"] if column["name"] == "touchpoint_type")
+    values = kind["data_tests"][0]["accepted_values"]["arguments"]["values"]
+    # Visits to a store come from exports alone, whose kinds of contact the models do not limit.
+    assert sorted({*values, "store_visit"}) == sorted(TOUCHPOINT_TYPES)

@@ -25,6 +25,15 @@ TWINS = {
 }
 
 
+# The columns whose JSON a macro reads.
+MACROS = {
+    "shopify_shipping_amount": "shipping_lines",
+    "shopify_is_store_pickup": "shipping_lines",
+    "shopify_refunded_amount": "refunds[*].transactions",
+    "shopify_parcels": "fulfillments",
+}
+
+
 def read_columns(table: str) -> set[str]:
     """The raw columns that a base model reads."""
     sql = (STAGING / f"base_shopify__{table}.sql").read_text()
@@ -63,9 +72,13 @@ def read_paths(table: str) -> set[tuple[str, str]]:
             found.add((column, f"$[*].{at}"))
     if table == "orders":
         macros = (PROJECT / "dbt" / "macros" / "shopify.sql").read_text()
-        shipping, refunded = macros.split("{% macro shopify_refunded_amount")[:2]
-        for column, text in (("shipping_lines", shipping), ("refunds[*].transactions", refunded)):
-            for member in set(re.findall(r'"(\w+)":', text)) - {"discount_allocations", "amount_set", "shop_money"}:
+        bodies = dict(re.findall(r"{% macro (\w+)(.*?){%- endmacro %}", macros, re.DOTALL))
+        for macro, column in MACROS.items():
+            for member in set(re.findall(r'"(\w+)":', bodies[macro])) - {
+                "discount_allocations",
+                "amount_set",
+                "shop_money",
+            }:
                 found.add((column, f"$[*].{member}") if member != "amount" or column != "shipping_lines" else
                           (column, "$[*].discount_allocations[*].amount"))  # fmt: skip
     return found

@@ -40,6 +40,17 @@ def test_changed_rules_or_a_withdrawn_load_or_a_broken_file_ask_for_a_new_one(ho
     assert "cannot be read" in carry_on(house, "f2", [])
 
 
+def test_a_warehouse_of_a_later_time_asks_for_a_new_one(house):
+    """What had come by then would stay, and a fresh build would not have it."""
+    tonight = dt.datetime(2026, 7, 1, 18, tzinfo=dt.UTC)
+    carry_on(house, "f1", [], tonight)
+    with connect(house) as warehouse:
+        warehouse.execute("create table ops.run_parameters as select $1::timestamptz as as_of", [tonight])
+    assert carry_on(house, "f1", [], tonight + dt.timedelta(days=1)) is None
+    assert carry_on(house, "f1", [], tonight) is None
+    assert "2026-07-01 18:00, later than" in carry_on(house, "f1", [], tonight - dt.timedelta(minutes=1))
+
+
 def test_run_inputs_without_and_with_decisions(house):
     carry_on(house, "f1", [])
     as_of = dt.datetime(2026, 7, 1, 18, tzinfo=dt.UTC)

@@ -40,8 +40,7 @@ joined as (
         headers.order_date,
         coalesce(refunded_lines.refunded_quantity, 0) as refunded_quantity,
         {{ minor_units_per_major(reporting_minor_unit()) }} as reporting_units,
-        {{ round_money('cast(headers.gross_amount - headers.discount_amount as decimal(18, 3)) * states.fx_rate',
-                       reporting_minor_unit()) }} as merchandise_reporting,
+        states.merchandise_amount_reporting as merchandise_reporting,
         states._fingerprint
     from states
     inner join headers on states.order_id = headers.order_id

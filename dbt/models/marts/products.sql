@@ -14,9 +14,10 @@ deletions as (
 
 ),
 
-inventory_levels as (
+inventory as (
 
-    select * from {{ ref('stg_shopify__inventory_levels') }}
+    select * from {{ ref('inventory') }}
+    where is_listed
 
 ),
 
@@ -29,13 +30,10 @@ order_lines as (
 stock as (
 
     select
-        coalesce(products.sku, 'shopify-' || products.variant_id) as product_id,
-        cast(sum(inventory_levels.available_quantity) as bigint) as inventory_quantity
-    from shopify_products as products
-    left join deletions on products.product_id = deletions.subject_id
-    inner join inventory_levels on products.inventory_item_id = inventory_levels.inventory_item_id
-    where deletions.subject_id is null
-    group by coalesce(products.sku, 'shopify-' || products.variant_id)
+        product_id,
+        cast(sum(available_quantity) as bigint) as inventory_quantity
+    from inventory
+    group by product_id
 
 ),
 

@@ -19,12 +19,21 @@ shopify_orders as (
 
 ),
 
--- An order may name a location that the shop does not show.
+inventory_levels as (
+
+    select * from {{ ref('stg_shopify__inventory_levels') }}
+
+),
+
+-- An order or a stock may name a location that the shop does not show.
 named_locations as (
 
-    select distinct location_id
+    select location_id
     from shopify_orders
     where location_id is not null
+    union
+    select location_id
+    from inventory_levels
 
 ),
 

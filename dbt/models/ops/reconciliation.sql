@@ -13,7 +13,10 @@ with shopify_orders as (
     from {{ ref('stg_shopify__orders') }} as orders
     left join {{ ref('int_orders__deletions') }} as deletions
         on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
-    where not coalesce(orders.is_test, false)
+    where
+        not coalesce(orders.is_test, false)
+        and not {{ has_order_rule('test', "'shopify'", 'orders.payment_gateway', 'orders.source_name', 'orders.tags',
+                                  'orders.email') }}
 
 ),
 
@@ -25,8 +28,12 @@ shopify_refunds as (
 
 pos_receipts as (
 
-    select * from {{ ref('stg_pos__receipts') }}
-    where status != 'voided'
+    -- A till that takes back goods of a test has paid real money.
+    select *
+    from {{ ref('stg_pos__receipts') }} as receipts
+    where
+        status != 'voided'
+        and not (kind = 'sale' and {{ has_order_rule('test', "'pos'", 'receipts.payment_method') }})
 
 ),
 

@@ -17,6 +17,10 @@
     'messages': 'occurred_at',
     'tickets': 'created_at',
 } %}
+{%- set waiting = {
+    'touchpoints': loads_waiting_for_their_time('touchpoints'),
+    'messages': loads_waiting_for_their_time('messages'),
+} %}
 {%- set buyers = {
     'orders': (
         'ordered_at', buyer_record_type('orders'), 'coalesce(orders.customer_key, orders.order_id)'
@@ -29,7 +33,8 @@
     ),
 } %}
 
--- A version that breaks a rule still says what its record carried, as long as its key and its time are known.
+-- A version that breaks a rule still says what its record carried, as long as its key and its time are known. What a
+-- touch or message from the future says is known once its time has come; reading its load once more adds nothing else.
 with contacts as (
     {%- for source_system, record_type, base, key in records %}
     {%- for contact_type in ['phone', 'email'] %}
@@ -86,7 +91,12 @@ with contacts as (
         {{ entity }}._broken_rule is null
         and {{ entity }}.record_type is not null
         and identifiers.contact_value is not null
+        {%- if entity in waiting %}
+        and not ({{ is_in_the_future(entity ~ '.occurred_at') }})
+        and ({{ in_pending_loads(entity ~ '._load_id') }} or {{ in_load_ids(entity ~ '._load_id', waiting[entity]) }})
+        {%- else %}
         and {{ in_pending_loads(entity ~ '._load_id') }}
+        {%- endif %}
     {%- endfor %}
     -- Who bought is known when an order's header and lines are seen together; here is what each of them says.
     {%- for entity, (time, record_type, record_id) in buyers.items() %}
@@ -126,7 +136,8 @@ with contacts as (
         _broken_rule is null
         and device_id is not null
         and record_type <> 'device'
-        and {{ in_pending_loads() }}
+        and not ({{ is_in_the_future('occurred_at') }})
+        and ({{ in_pending_loads() }} or {{ in_load_ids('_load_id', waiting['touchpoints']) }})
     {%- endfor %}
 ),
 

@@ -17,6 +17,7 @@ ad_performance as (
         ad,
         date,
         currency,
+        min(timezone) as timezone,
         sum(impressions) as impressions,
         sum(clicks) as clicks,
         sum(conversions) as conversions,
@@ -34,7 +35,8 @@ daily_rates as (
 
 joined as (
 
-    -- A day of an account is that business date, whatever the account's zone.
+    -- A day of an account is that business date, whatever the account's zone. In the reporting zone it is the date of
+    -- its middle, which holds the most of it.
     select
         md5(concat_ws(
             '|',
@@ -52,6 +54,7 @@ joined as (
         ads.ad_group,
         ads.ad,
         ads.currency,
+        ads.timezone,
         cast(ads.impressions as bigint) as impressions,
         cast(ads.clicks as bigint) as clicks,
         cast(ads.conversions as decimal(18, 3)) as conversions,
@@ -61,7 +64,11 @@ joined as (
             ~ ' then cast(1 as decimal(20, 12)) else daily_rates.rate end',
             reporting_minor_unit()
         ) }} as cost_reporting,
-        ads.date
+        ads.date,
+        case
+            when ads.timezone is null then ads.date
+            else {{ reporting_date("timezone(ads.timezone, cast(ads.date as timestamp) + interval 12 hours)") }}
+        end as reporting_date
     from ad_performance as ads
     left join daily_rates on ads.currency = daily_rates.currency and ads.date = daily_rates.date
 
@@ -71,7 +78,8 @@ final as (
 
     select
         *,
-        {{ fingerprint(['currency', 'impressions', 'clicks', 'conversions', 'cost', 'cost_reporting']) }}
+        {{ fingerprint(['currency', 'timezone', 'reporting_date', 'impressions', 'clicks', 'conversions', 'cost',
+                        'cost_reporting']) }}
             as _fingerprint
     from joined
 

@@ -94,6 +94,7 @@ final as (
     select
         customer_id,
         attribute,
+        plain_value,
         value,
         source_system,
         record_key,

@@ -44,6 +44,9 @@ told_on_lines as (
         first(currency order by place) filter (where currency is not null) as currency,
         first(order_date order by place) filter (where order_date is not null) as order_date,
         first(status order by place) filter (where status is not null) as status,
+        first(payment_method order by place) filter (where payment_method is not null) as payment_method,
+        first(channel order by place) filter (where channel is not null) as channel,
+        first(email order by place) filter (where email is not null) as email,
         first(order_net_amount order by place) filter (where order_net_amount is not null) as net_amount,
         first(gross_amount order by place) filter (where gross_amount is not null) as gross_amount,
         first(shipping_amount order by place) filter (where shipping_amount is not null) as shipping_amount,
@@ -54,7 +57,7 @@ told_on_lines as (
 
 ),
 
-told as (
+told_by_both as (
 
     select
         coalesce(headers.system, told_on_lines.system) as system,
@@ -63,6 +66,9 @@ told as (
         coalesce(headers.currency, told_on_lines.currency) as currency,
         coalesce(headers.order_date, told_on_lines.order_date) as order_date,
         coalesce(headers.status, told_on_lines.status, 'paid') as status,
+        coalesce(headers.payment_method, told_on_lines.payment_method) as payment_method,
+        coalesce(headers.channel, told_on_lines.channel) as channel,
+        coalesce(headers.email, told_on_lines.email) as email,
         coalesce(headers.net_amount, told_on_lines.net_amount) as net_amount,
         coalesce(headers.gross_amount, told_on_lines.gross_amount) as gross_amount,
         coalesce(headers.shipping_amount, told_on_lines.shipping_amount) as shipping_amount,
@@ -71,6 +77,22 @@ told as (
     from headers
     full outer join told_on_lines
         on headers.system = told_on_lines.system and headers.order_id = told_on_lines.order_id
+
+),
+
+told as (
+
+    select
+        * replace (
+            case
+                when
+                    {{ has_order_rule('test', 'told_by_both.system', 'told_by_both.payment_method',
+                                      'told_by_both.channel', email='told_by_both.email') }}
+                    then 'test'
+                else status
+            end as status
+        )
+    from told_by_both
 
 ),
 

@@ -66,6 +66,21 @@ named as (
 
 ),
 
+ruled as (
+
+    select
+        * exclude (status),
+        case
+            when
+                {{ has_order_rule('test', 'named.system', 'named.payment_method', 'named.channel',
+                                  email='named.email') }}
+                then 'test'
+            else status
+        end as status
+    from named
+
+),
+
 final as (
 
     select
@@ -83,7 +98,7 @@ final as (
         or (return_lines + refund_lines = 0 and coalesce(net_amount, gross_amount, 0) >= 0) as is_sale,
         return_lines > 0
         or (sale_lines + refund_lines = 0 and coalesce(net_amount, gross_amount, 0) < 0) as is_return
-    from named
+    from ruled
 
 )
 

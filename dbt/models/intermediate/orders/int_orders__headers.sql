@@ -7,13 +7,27 @@ with lines as (
 
 ),
 
+-- An authorisation takes no money, so it is no payment.
+first_payments as (
+
+    select
+        order_id,
+        min(processed_at) as paid_at
+    from {{ ref('stg_shopify__transactions') }}
+    where status = 'success' and kind in ('sale', 'capture') and amount > 0
+    group by order_id
+
+),
+
 shopify_orders as (
 
     -- What the shop has deleted counts as voided from then on.
     select
         orders.*,
-        deletions.deleted_at
+        deletions.deleted_at,
+        first_payments.paid_at
     from {{ ref('stg_shopify__orders') }} as orders
+    left join first_payments on orders.order_id = first_payments.order_id
     left join {{ ref('int_orders__deletions') }} as deletions
         on deletions.subject_type = 'order' and orders.order_id = deletions.subject_id
 
@@ -81,7 +95,9 @@ shopify as (
         {{ money('case when taxes_included then coalesce(shipping_tax_amount, 0) else coalesce(tax_amount, 0) end') }}
             as added_tax_amount,
         {{ money('total_amount') }} as booked_amount,
-        coalesce(is_test, false) as is_test,
+        coalesce(is_test, false)
+        or {{ has_order_rule('test', "'shopify'", 'payment_gateway', 'source_name', 'tags', 'email') }} as is_test,
+        {{ has_order_rule('exchange', "'shopify'", 'payment_gateway', 'source_name', 'tags', 'email') }} as is_exchange,
         financial_status in ('paid', 'partially_paid', 'partially_refunded', 'refunded') as is_paid,
         {{ is_cash_on_delivery('payment_gateway') }} as is_cash_on_delivery,
         cancelled_at is not null as is_cancelled,
@@ -91,7 +107,11 @@ shopify as (
         cast(null as decimal(18, 3)) as discount_without_lines_amount,
         {{ reporting_timezone() }} as business_timezone,
         ordered_at,
-        ordered_at as paid_at,
+        paid_at,
+        -- What is collected is handed over when the shop fulfils it.
+        case when not is_store_pickup then first_shipped_at end as shipped_at,
+        case when is_store_pickup then first_shipped_at else last_delivered_at end as delivered_at,
+        coalesce(is_store_pickup, false) as is_store_pickup,
         case
             when cancelled_at is not null then cancelled_at
             when financial_status = 'voided' then coalesce(closed_at, updated_at)
@@ -123,7 +143,8 @@ pos as (
         {{ money('0') }} as tip_amount,
         {{ money('0') }} as added_tax_amount,
         {{ money('receipts.total_amount') }} as booked_amount,
-        false as is_test,
+        {{ has_order_rule('test', "'pos'", 'receipts.payment_method') }} as is_test,
+        {{ has_order_rule('exchange', "'pos'", 'receipts.payment_method') }} as is_exchange,
         receipts.status = 'completed' as is_paid,
         false as is_cash_on_delivery,
         false as is_cancelled,
@@ -133,7 +154,10 @@ pos as (
         cast(null as decimal(18, 3)) as discount_without_lines_amount,
         coalesce(stores.timezone, {{ reporting_timezone() }}) as business_timezone,
         receipts.sold_at as ordered_at,
-        receipts.sold_at as paid_at,
+        case when receipts.status = 'completed' then receipts.sold_at end as paid_at,
+        cast(null as timestamptz) as shipped_at,
+        case when receipts.status = 'completed' then receipts.sold_at end as delivered_at,
+        false as is_store_pickup,
         -- A voided receipt is as if it never was, so its void falls on the sale's own day.
         case when receipts.status = 'voided' then receipts.sold_at end as cancelled_at
     from pos_receipts as receipts
@@ -162,6 +186,8 @@ mapped as (
         + case when invoices.sale_lines = 0 then amounts.contained_tax_amount else 0 end as added_tax_amount,
         amounts.due_amount as booked_amount,
         coalesce(invoices.status = 'test', false) as is_test,
+        {{ has_order_rule('exchange', 'invoices.system', 'invoices.payment_method', 'invoices.channel',
+                          email='invoices.email') }} as is_exchange,
         coalesce(invoices.status, 'paid') in ('paid', 'refunded', 'test') as is_paid,
         {{ is_cash_on_delivery('invoices.payment_method') }} as is_cash_on_delivery,
         coalesce(invoices.status = 'cancelled', false) as is_cancelled,
@@ -172,7 +198,12 @@ mapped as (
         case when invoices.sale_lines = 0 then amounts.order_discount_amount end as discount_without_lines_amount,
         invoices.business_timezone,
         invoices.ordered_at,
-        coalesce(invoices.paid_at, invoices.ordered_at) as paid_at,
+        invoices.paid_at,
+        invoices.shipped_at,
+        -- A closed order is complete too, and nobody received it.
+        case when coalesce(invoices.status, 'paid') in ('paid', 'refunded', 'test') then invoices.delivered_at end
+            as delivered_at,
+        false as is_store_pickup,
         -- Exports do not say when an order was cancelled.
         case when invoices.status in ('cancelled', 'voided') then invoices.ordered_at end as cancelled_at
     from mapped_invoices as invoices
@@ -215,6 +246,7 @@ amounts as (
         {{ money('coalesce(line_totals.gift_card_sold_amount, 0)') }} as gift_card_sold_amount,
         unioned.booked_amount,
         unioned.is_test,
+        unioned.is_exchange,
         unioned.is_paid,
         unioned.is_cash_on_delivery,
         unioned.is_cancelled,
@@ -225,7 +257,17 @@ amounts as (
         {{ local_date('unioned.ordered_at', 'unioned.business_timezone') }} as order_date,
         {{ reporting_date('unioned.ordered_at') }} as reporting_date,
         unioned.ordered_at,
-        unioned.paid_at,
+        -- Where no source says when, a paid order was paid as it was placed, or handed over.
+        coalesce(
+            unioned.paid_at,
+            case
+                when unioned.is_paid and unioned.is_cash_on_delivery then unioned.delivered_at
+                when unioned.is_paid then unioned.ordered_at
+            end
+        ) as paid_at,
+        unioned.shipped_at,
+        unioned.delivered_at,
+        unioned.is_store_pickup,
         unioned.cancelled_at
     from unioned
     left join line_totals on unioned.order_id = line_totals.order_id

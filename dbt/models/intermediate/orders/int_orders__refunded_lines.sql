@@ -10,7 +10,7 @@ with lines as (
 refunds as (
 
     select * from {{ ref('int_orders__refunds') }}
-    where status = 'counted' and kind = 'refund' and order_id is not null
+    where status = 'counted' and kind != 'void' and order_id is not null
 
 ),
 

@@ -31,6 +31,109 @@ mapped_returns as (
 
 ),
 
+shopify_orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+
+),
+
+pos_members as (
+
+    select * from {{ ref('stg_pos__members') }}
+
+),
+
+shop_articles as (
+
+    select
+        refund_lines.refund_id,
+        order_lines.sku,
+        cast(sum(refund_lines.quantity) as decimal(18, 3)) as quantity
+    from {{ ref('stg_shopify__refund_lines') }} as refund_lines
+    inner join {{ ref('stg_shopify__order_lines') }} as order_lines
+        on refund_lines.order_id = order_lines.order_id and refund_lines.line_id = order_lines.line_id
+    group by refund_lines.refund_id, order_lines.sku
+
+),
+
+shop_goods as (
+
+    select
+        refund_id,
+        string_agg(coalesce(sku, '?') || ' ' || quantity, ', ' order by sku) as articles
+    from shop_articles
+    group by refund_id
+
+),
+
+till_articles as (
+
+    select
+        receipt_id,
+        sku,
+        cast(sum(quantity) as decimal(18, 3)) as quantity
+    from {{ ref('stg_pos__receipt_lines') }}
+    group by receipt_id, sku
+
+),
+
+till_goods as (
+
+    select
+        receipt_id,
+        string_agg(coalesce(sku, '!') || ' ' || quantity, ', ' order by sku) as articles
+    from till_articles
+    group by receipt_id
+
+),
+
+-- A till that names nothing may still have taken back what the shop refunds: the same articles for the same money,
+-- within seven days, by whoever ordered them. Only the buyer's own phone or mailbox says so; a like return of somebody
+-- else is a return of its own.
+same_goods as (
+
+    select
+        receipts.receipt_id,
+        refunds.order_id,
+        abs(epoch(receipts.sold_at) - epoch(refunds.refunded_at)) as seconds_apart,
+        refunds.refund_id
+    from pos_receipts as receipts
+    inner join till_goods on receipts.receipt_id = till_goods.receipt_id
+    inner join shopify_refunds as refunds
+        on
+            receipts.total_amount = refunds.amount
+            and receipts.currency = refunds.currency
+            and abs(epoch(receipts.sold_at) - epoch(refunds.refunded_at)) <= 7 * 86400
+    inner join shop_goods
+        on refunds.refund_id = shop_goods.refund_id and till_goods.articles = shop_goods.articles
+    inner join shopify_orders as orders on refunds.order_id = orders.order_id
+    left join pos_members as members on receipts.member_no = members.member_no
+    where
+        receipts.kind = 'return'
+        and receipts.status != 'voided'
+        and receipts.total_amount > 0
+        and receipts.original_receipt_id is null
+        and receipts.original_order_name is null
+        and (
+            right({{ phone_digits('coalesce(receipts.customer_phone, members.phone)') }}, 8)
+            = right({{ phone_digits('orders.phone') }}, 8)
+            or lower(members.email) = lower(orders.email)
+        )
+
+),
+
+unnamed_online_returns as (
+
+    select
+        receipt_id,
+        order_id
+    from same_goods
+    qualify
+        row_number() over (partition by receipt_id order by seconds_apart, refund_id) = 1
+        and row_number() over (partition by refund_id order by seconds_apart, receipt_id) = 1
+
+),
+
 shopify as (
 
     select
@@ -43,6 +146,7 @@ shopify as (
         cast(null as varchar) as store_id,
         refunds.currency,
         {{ money('refunds.amount') }} as amount,
+        {{ refund_kind("'shopify'", 'refunds.gateway') }} as kind,
         false as is_voided,
         false as names_other_source,
         {{ reporting_date('refunds.refunded_at') }} as business_date,
@@ -57,7 +161,7 @@ till_returns as (
         receipts.*,
         coalesce(stores.timezone, {{ reporting_timezone() }}) as business_timezone,
         sale.order_id as sale_order_id,
-        online.order_id as online_order_id
+        coalesce(online.order_id, 'shopify-' || unnamed.order_id) as online_order_id
     from pos_receipts as receipts
     left join pos_stores as stores on receipts.store_id = stores.store_id
     left join headers as sale on sale.order_id = 'pos-' || receipts.original_receipt_id
@@ -67,6 +171,7 @@ till_returns as (
             online.source_system != 'pos'
             and receipts.original_order_name = online.order_name
             and receipts.currency = online.currency
+    left join unnamed_online_returns as unnamed on receipts.receipt_id = unnamed.receipt_id
     where receipts.kind = 'return'
     qualify row_number() over (partition by receipts.receipt_id order by online.order_id) = 1
 
@@ -87,6 +192,7 @@ pos as (
         store_id,
         currency,
         {{ money('total_amount') }} as amount,
+        {{ refund_kind("'pos'", 'payment_method') }} as kind,
         status = 'voided' as is_voided,
         sale_order_id is null and online_order_id is not null as names_other_source,
         {{ local_date('sold_at', 'business_timezone') }} as business_date,
@@ -107,6 +213,7 @@ mapped as (
         store_id,
         currency,
         amount,
+        'refund' as kind,
         is_voided,
         false as names_other_source,
         business_date,
@@ -202,7 +309,7 @@ final as (
         record_key,
         store_id,
         twin_of,
-        'refund' as kind,
+        kind,
         case
             when is_voided then 'voided'
             when twin_of is not null then 'twin'

@@ -1,6 +1,7 @@
 -- Grain: one row per order: all that may still change after it was sold, with its fingerprint.
 -- That is the person, the refunds, the exchange rate and the order's number.
 {{ config(materialized='table') }}
+{%- set reporting_units = minor_units_per_major(reporting_minor_unit()) %}
 
 with headers as (
 
@@ -95,6 +96,9 @@ joined as (
         members.customer_id,
         headers.ordered_at,
         headers.due_amount,
+        headers.discount_amount,
+        headers.shipping_amount,
+        headers.tax_amount,
         headers.gross_amount - headers.discount_amount as merchandise_amount,
         coalesce(refund_totals.refund_amount, 0) as refund_amount,
         refunded_line_totals.refunded_merchandise_amount as refunded_lines_amount,
@@ -110,6 +114,7 @@ joined as (
         and not headers.is_test
         and not headers.is_cancelled
         and not headers.is_voided
+        and not headers.is_exchange
         and not headers.is_gift_card_only as is_valid,
         case
             when headers.is_voided then 'voided'
@@ -127,7 +132,10 @@ joined as (
                         'headers.payment_method', 'headers.currency', 'headers.gross_amount', 'headers.discount_amount',
                         'headers.shipping_amount', 'headers.other_amount', 'headers.tax_amount', 'headers.due_amount',
                         'headers.gift_card_sold_amount', 'headers.booked_amount', 'headers.is_test', 'headers.is_paid',
-                        'headers.order_date', 'headers.reporting_date', 'headers.ordered_at', 'headers.paid_at', 'headers.cancelled_at']) }}
+                        'headers.order_date', 'headers.reporting_date', 'headers.ordered_at', 'headers.paid_at',
+                        'headers.shipped_at', 'headers.delivered_at', 'headers.is_store_pickup',
+                        'headers.is_exchange',
+                        'headers.cancelled_at']) }}
             as headers_fingerprint
     from headers
     left join members on headers.record_key = members.record_key
@@ -162,6 +170,79 @@ numbered as (
 
 ),
 
+-- Minor units of the reporting currency, to hand out in proportion to goods, tax and what is left, the shipping.
+in_units as (
+
+    select
+        *,
+        cast({{ round_money('due_amount * fx_rate', reporting_minor_unit()) }} * {{ reporting_units }} as hugeint)
+            as due_units,
+        cast(due_amount * 1000 as hugeint) as due_weight,
+        cast(merchandise_amount * 1000 as hugeint) as goods_weight,
+        cast(shipping_amount * 1000 as hugeint) as shipping_weight,
+        cast(tax_amount * 1000 as hugeint) as tax_weight
+    from numbered
+
+),
+
+-- A cash rounding may make the shipping negative, so the remainder is counted from below.
+truncated as (
+
+    select
+        *,
+        {{ part_remainder('due_units', 'goods_weight', 'due_weight') }} as goods_remainder,
+        {{ part_remainder('due_units', 'shipping_weight', 'due_weight') }} as shipping_remainder,
+        {{ part_remainder('due_units', 'tax_weight', 'due_weight') }} as tax_remainder
+    from in_units
+
+),
+
+placed as (
+
+    select
+        *,
+        (goods_remainder + shipping_remainder + tax_remainder) // due_weight as missing_units,
+        1 + cast(shipping_remainder > goods_remainder as int) + cast(tax_remainder > goods_remainder as int)
+            as goods_place,
+        1 + cast(goods_remainder >= tax_remainder as int) + cast(shipping_remainder >= tax_remainder as int)
+            as tax_place
+    from truncated
+
+),
+
+shared as (
+
+    select
+        *,
+        {{ part_units('due_units', 'goods_weight', 'due_weight', 'goods_remainder', 'goods_place <= missing_units') }}
+            as goods_units,
+        {{ part_units('due_units', 'tax_weight', 'due_weight', 'tax_remainder', 'tax_place <= missing_units') }}
+            as tax_units
+    from placed
+
+),
+
+-- Parts that cancel out have no proportion; what rounds the one is taken off the other.
+reporting as (
+
+    select
+        *,
+        {{ money('due_units / ' ~ reporting_units) }} as due_amount_reporting,
+        {{ money('case
+            when due_weight > 0 then goods_units / ' ~ reporting_units ~ '
+            else ' ~ round_money('merchandise_amount * fx_rate', reporting_minor_unit()) ~ '
+        end') }} as merchandise_amount_reporting,
+        {{ money('case
+            when due_weight > 0 then tax_units / ' ~ reporting_units ~ '
+            else ' ~ round_money('tax_amount * fx_rate', reporting_minor_unit()) ~ '
+        end') }} as tax_amount_reporting,
+        {{ round_money('discount_amount * fx_rate', reporting_minor_unit()) }} as discount_amount_reporting,
+        {{ round_money('cast(due_amount - refund_amount as decimal(18, 3)) * fx_rate', reporting_minor_unit()) }}
+            as net_amount_reporting
+    from shared
+
+),
+
 final as (
 
     select
@@ -171,13 +252,20 @@ final as (
         customer_order_number,
         refund_amount,
         refunded_merchandise_amount,
+        due_amount_reporting,
+        merchandise_amount_reporting,
+        discount_amount_reporting,
+        {{ money('due_amount_reporting - merchandise_amount_reporting - tax_amount_reporting') }}
+            as shipping_amount_reporting,
+        tax_amount_reporting,
+        net_amount_reporting,
         fx_rate,
         fx_rate_date,
         is_valid,
         {{ fingerprint(['headers_fingerprint', 'customer_id', 'status', 'customer_order_number', 'refund_amount',
                         'refunded_merchandise_amount', 'fx_rate', 'fx_rate_date', 'is_valid', 'lines_fingerprint',
                         'refunded_lines_fingerprint', reporting_currency()]) }} as _fingerprint
-    from numbered
+    from reporting
 
 )
 

@@ -43,6 +43,8 @@ final as (
         coalesce(calls.direction, 'inbound') = 'inbound' as is_inbound,
         calls.completion_status = 'completed' as is_completed,
         coalesce(agents.agents_count, case when calls.agent_id is null then 0 else 1 end) as agents_count,
+        calls.wait_seconds,
+        calls.talk_seconds,
         calls.created_at as called_at,
         calls.created_at + to_seconds(calls.answer_seconds) as answered_at,
         calls.created_at + to_seconds(calls.duration_seconds) as ended_at

@@ -53,7 +53,8 @@ final as (
 
     select
         coalesce(metrics.ticket_id, settled.ticket_id) as ticket_id,
-        coalesce(metrics.first_replied_at, settled.first_replied_at) as first_replied_at,
+        -- The metrics count whole minutes; the event knows the second.
+        coalesce(settled.first_replied_at, metrics.first_replied_at) as first_replied_at,
         case
             when metrics.ticket_id is null or settled.last_event_at > metrics.updated_at then settled.solved_at
             else metrics.solved_at
@@ -68,7 +69,12 @@ final as (
             when metrics.ticket_id is null and settled.first_replied_at is not null then 1
             when metrics.replies = 0 and settled.first_replied_at is not null then 1
             else metrics.replies
-        end as replies
+        end as replies,
+        metrics.reply_business_minutes,
+        case
+            when metrics.ticket_id is not null and coalesce(settled.last_event_at <= metrics.updated_at, true)
+                then metrics.full_resolution_business_minutes
+        end as full_resolution_business_minutes
     from newest_metrics as metrics
     full outer join settled on metrics.ticket_id = settled.ticket_id
 

@@ -13,10 +13,30 @@ metrics as (
 
 ),
 
-calls as (
+all_calls as (
 
     select * from {{ ref('int_tickets__calls') }}
+
+),
+
+calls as (
+
+    select * from all_calls
     where not has_ticket
+
+),
+
+-- A ticket may begin with a call, and be called about again.
+calls_of_tickets as (
+
+    select
+        ticket_id,
+        cast(count(*) as integer) as calls_count,
+        cast(sum(wait_seconds) as bigint) as wait_seconds,
+        cast(sum(talk_seconds) as bigint) as talk_seconds
+    from all_calls
+    where has_ticket
+    group by ticket_id
 
 ),
 
@@ -120,7 +140,7 @@ zendesk as (
         tickets.ticket_id,
         tickets.ticket_id as source_ticket_id,
         members.customer_id,
-        shop_orders.order_id,
+        coalesce(shop_orders.order_id, named_orders.order_id) as order_id,
         'zendesk' as source_system,
         tickets.channel,
         tickets.category,
@@ -129,7 +149,13 @@ zendesk as (
         organizations.organization_name as organization,
         cast(metrics.replies as integer) as replies,
         cast(metrics.reopens as integer) as reopens,
+        coalesce(calls_of_tickets.calls_count, 0) as calls_count,
+        calls_of_tickets.wait_seconds,
+        calls_of_tickets.talk_seconds,
+        metrics.reply_business_minutes,
+        metrics.full_resolution_business_minutes,
         cast(ratings.csat_score as decimal(9, 3)) as csat_score,
+        cast(tickets.nps_score as decimal(9, 3)) as nps_score,
         -- Solved with at most one reply, and it stayed solved.
         metrics.solved_at is not null
         and coalesce(metrics.replies, 0) <= 1
@@ -143,6 +169,8 @@ zendesk as (
     left join newest_ratings as ratings on tickets.ticket_id = ratings.ticket_id
     left join members on members.record_key = 'zendesk/requester/' || tickets.requester_id
     left join shop_orders on tickets.order_name = shop_orders.order_name
+    left join named_orders on tickets.order_name = named_orders.order_name
+    left join calls_of_tickets on tickets.ticket_id = calls_of_tickets.ticket_id
     left join deleted_tickets on tickets.ticket_id = deleted_tickets.ticket_id
     left join users on tickets.requester_id = users.user_id
     left join organizations
@@ -166,7 +194,13 @@ called as (
         organizations.organization_name as organization,
         cast(null as integer) as replies,
         0 as reopens,
+        1 as calls_count,
+        calls.wait_seconds,
+        calls.talk_seconds,
+        cast(null as bigint) as reply_business_minutes,
+        cast(null as bigint) as full_resolution_business_minutes,
         cast(null as decimal(9, 3)) as csat_score,
+        cast(null as decimal(9, 3)) as nps_score,
         coalesce(calls.is_completed and calls.agents_count <= 1, false) as is_one_touch,
         true as is_call,
         calls.called_at as created_at,
@@ -202,11 +236,20 @@ mapped as (
         {{ without_address('tickets.status', 'tickets.phone') }} as status,
         cast(null as varchar) as priority,
         cast(null as varchar) as organization,
-        cast(null as integer) as replies,
-        cast(null as integer) as reopens,
+        cast(tickets.replies as integer) as replies,
+        cast(tickets.reopens as integer) as reopens,
+        cast(null as integer) as calls_count,
+        cast(tickets.wait_seconds as bigint) as wait_seconds,
+        cast(tickets.talk_seconds as bigint) as talk_seconds,
+        cast(null as bigint) as reply_business_minutes,
+        cast(null as bigint) as full_resolution_business_minutes,
         cast(tickets.csat_score as decimal(9, 3)) as csat_score,
-        -- An export of tickets does not say how often the desk wrote, so this is not known.
-        cast(null as boolean) as is_one_touch,
+        cast(tickets.nps_score as decimal(9, 3)) as nps_score,
+        -- Few exports of tickets say how often the desk wrote; without it this is not known.
+        case
+            when tickets.replies is not null and tickets.reopens is not null
+                then tickets.solved_at is not null and tickets.replies <= 1 and tickets.reopens = 0
+        end as is_one_touch,
         false as is_call,
         tickets.created_at,
         tickets.first_replied_at,
@@ -227,14 +270,36 @@ unioned as (
 
 ),
 
+-- The same question again: what this person asked of this category in the thirty days up to and with this contact.
+asked as (
+
+    select
+        *,
+        case
+            when customer_id is not null and category is not null and coalesce(status, '') != 'deleted'
+                then
+                    cast(count(*) filter (where coalesce(status, '') != 'deleted') over (
+                        partition by customer_id, category
+                        order by created_at
+                        range between interval 30 days preceding and current row
+                    ) as integer)
+        end as same_question_count
+    from unioned
+
+),
+
 final as (
 
     select
         *,
+        coalesce(same_question_count >= 3, false) as is_same_question_again,
+        cast(epoch(first_replied_at) - epoch(created_at) as bigint) as first_reply_seconds,
+        cast(epoch(solved_at) - epoch(created_at) as bigint) as full_resolution_seconds,
         {{ fingerprint(['customer_id', 'order_id', 'channel', 'category', 'status', 'priority', 'organization',
-                        'replies', 'reopens', 'csat_score', 'is_one_touch', 'is_call', 'created_at', 'first_replied_at',
-                        'solved_at']) }} as _fingerprint
-    from unioned
+                        'replies', 'reopens', 'calls_count', 'wait_seconds', 'talk_seconds', 'reply_business_minutes',
+                        'full_resolution_business_minutes', 'csat_score', 'nps_score', 'is_one_touch', 'is_call',
+                        'same_question_count', 'created_at', 'first_replied_at', 'solved_at']) }} as _fingerprint
+    from asked
 
 )
 

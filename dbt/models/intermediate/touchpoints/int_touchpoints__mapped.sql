@@ -50,7 +50,7 @@ web as (
         campaign,
         occurred_at
     from touchpoints
-    where touchpoint_type in ('ad_click', 'page_view')
+    where touchpoint_type in ('ad_click', 'page_view', 'product_view', 'add_to_cart', 'checkout_started')
 
 ),
 
@@ -66,6 +66,14 @@ sessions as (
         system,
         touchpoint_id,
         is_session_start,
+        touchpoint_type in ('ad_click', 'page_view', 'product_view')
+        and row_number() over (
+            partition by session_device, session_number
+            order by
+                touchpoint_type not in ('ad_click', 'page_view', 'product_view'),
+                occurred_at,
+                touchpoint_id
+        ) = 1 as is_first_page,
         first_value(touchpoint_id) over session_touchpoints as session_id,
         first_value(click_id_type) over session_touchpoints as click_id_type,
         first_value(utm_source) over session_touchpoints as utm_source,
@@ -122,6 +130,7 @@ final as (
         {{ without_address('coalesce(touchpoints.campaign, sessions.campaign)', 'touchpoints.phone') }} as campaign,
         {{ without_address('touchpoints.path', 'touchpoints.phone') }} as page_path,
         coalesce(sessions.is_session_start, false) as is_session_start,
+        coalesce(sessions.is_first_page, false) as is_first_page,
         touchpoints.occurred_at
     from touchpoints
     inner join customers

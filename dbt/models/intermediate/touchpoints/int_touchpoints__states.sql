@@ -87,6 +87,27 @@ published_ids as (
 
 ),
 
+shop_accounts as (
+
+    select * from {{ ref('stg_shopify__customers') }}
+    -- Any other customer of the shop bought as a guest, or was entered by its staff.
+    where state = 'enabled'
+
+),
+
+till_members as (
+
+    select * from {{ ref('stg_pos__members') }}
+
+),
+
+mapped_customers as (
+
+    select * from {{ ref('stg_exports__customers') }}
+    where created_at is not null
+
+),
+
 -- What channels.csv says of a channel that an export names itself.
 channel_kinds as (
 
@@ -140,6 +161,7 @@ web as (
             when events.event_name = 'Checkout Started' then 'checkout_started'
             when events.event_name = 'Order Completed' then 'checkout_completed'
             when events.event_name = 'Signed Up' then 'sign_up'
+            when events.event_name = 'Product Reviewed' then 'review'
             else 'other_event'
         end as touchpoint_type,
         contexts.channel,
@@ -199,7 +221,7 @@ given_refunds as (
         refund_states.order_id,
         refund_states.refunded_at as occurred_at
     from refund_states
-    where refund_states.kind = 'refund' and refund_states.status not in ('voided', 'twin')
+    where refund_states.kind != 'void' and refund_states.status not in ('voided', 'twin')
 
 ),
 
@@ -243,7 +265,7 @@ mapped_touchpoints as (
         mapped.is_session_start,
         case
             when mapped.session_id is not null
-                then mapped.is_session_start and coalesce(channel_kinds.is_eligible, contexts.is_eligible, true)
+                then mapped.is_first_page and coalesce(channel_kinds.is_eligible, contexts.is_eligible, true)
             when mapped.touchpoint_type in ('call_in', 'store_visit', 'message_clicked')
                 then coalesce(channel_kinds.is_eligible, true)
         end as is_eligible,
@@ -343,6 +365,85 @@ left_checkouts as (
 
 ),
 
+registrations as (
+
+    select
+        'shopify/customer/' || customer_id_shopify as record_key,
+        customer_id_shopify as login,
+        'online_store' as channel,
+        created_at as occurred_at
+    from shop_accounts
+    union all
+    select
+        'pos/member/' || member_no as record_key,
+        cast(null as varchar) as login,
+        'store' as channel,
+        joined_at
+    from till_members
+    union all
+    select
+        system || '/' || record_type || '/' || source_record_id as record_key,
+        cast(null as varchar) as login,
+        system as channel,
+        created_at
+    from mapped_customers
+
+),
+
+told_sign_ups as (
+
+    select
+        customer_id,
+        occurred_at
+    from web
+    where touchpoint_type = 'sign_up'
+    union all
+    select
+        customer_id,
+        occurred_at
+    from mapped
+    where touchpoint_type = 'sign_up'
+
+),
+
+told_logins as (
+
+    select distinct user_id as login
+    from events
+    where event_name = 'Signed Up'
+
+),
+
+-- An account or a membership says that somebody signed up, unless a touch says so itself: of the same login, or of the
+-- same person within a day.
+sign_ups as (
+
+    select
+        'sign_up-' || members.source_system || '-' || members.published_record_id as touchpoint_id,
+        members.customer_id,
+        'sign_up' as touchpoint_type,
+        registrations.channel,
+        members.source_system,
+        members.published_record_id as source_record_id,
+        registrations.occurred_at
+    from registrations
+    inner join members on registrations.record_key = members.record_key
+    where
+        not exists (
+            select 1
+            from told_logins
+            where told_logins.login = registrations.login
+        )
+        and not exists (
+            select 1
+            from told_sign_ups
+            where
+                told_sign_ups.customer_id = members.customer_id
+                and abs(epoch(told_sign_ups.occurred_at) - epoch(registrations.occurred_at)) <= 86400
+        )
+
+),
+
 unioned as (
 
     select * from web
@@ -360,6 +461,8 @@ unioned as (
     select * from message_touchpoints
     union all by name
     select * from left_checkouts
+    union all by name
+    select * from sign_ups
 
 ),
 

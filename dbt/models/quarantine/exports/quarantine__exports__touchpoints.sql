@@ -1,11 +1,13 @@
 -- Grain: one row per delivered row of exports touchpoints that staging could not take.
 {{ config(incremental_strategy='rewrite', meta={'loads': ['*.touchpoints']}) }}
+-- What waits for its time is asked there first. depends_on: {{ ref('stg_identity_contacts') }}
 
 with not_staged as (
     {{ rows_not_staged(
         ref('base_exports__touchpoints'),
         ref('stg_exports__touchpoints'),
-        ['system', 'touchpoint_id']
+        ['system', 'touchpoint_id'],
+        unmet_rule='occurred_in_the_future'
     ) }}
 )
 

@@ -8,6 +8,19 @@ with not_staged as (
         ['receipt_id'],
         unmet_rule='total_mismatch'
     ) }}
+),
+
+-- The rule holds for a receipt without a line as for one whose lines do not add up.
+explained as (
+    select
+        * replace (
+            case
+                when rule = 'total_mismatch'
+                    then 'no lines, or lines that with discounts and rounding do not make its total'
+                else reason
+            end as reason
+        )
+    from not_staged
 )
 
-select * from not_staged
+select * from explained

@@ -7,11 +7,15 @@
 ] %}
 
 with rows_to_judge as (
-    {{ rows_to_judge(ref('base_events__events'), columns) }}
+    {{ rows_to_judge(ref('base_events__events'), columns, rechecked_rule='occurred_in_the_future', by_time=true) }}
+),
+
+judged as (
+    {{ judged_by_the_as_of('rows_to_judge', 'occurred_at') }}
 ),
 
 newest_versions as (
-    {{ newest_versions('rows_to_judge', ref('base_events__events'), ['event_id'], columns) }}
+    {{ newest_versions('judged', ref('base_events__events'), ['event_id'], columns) }}
 )
 
 select * from newest_versions

@@ -53,6 +53,7 @@ judged as (
         case
             when typed.source_system is null then 'key_missing'
             when typed.date is null then 'date_not_a_date'
+            when not {{ is_known_timezone('typed.timezone') }} then 'timezone_unknown'
             when typed.cost is null then 'cost_not_a_number'
             when not {{ is_currency('typed.currency') }} then 'currency_unknown'
             when

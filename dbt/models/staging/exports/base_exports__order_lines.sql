@@ -5,7 +5,7 @@
 ] %}
 {%- set given = (
     ['line_number', 'sku', 'product_name', 'category', 'original_order_id', 'quantity', 'unit_price', 'status', 'ordered_at',
-     'paid_at', 'birth_date'] + line_amounts + order_amounts + order_texts() + buyer_texts()
+     'birth_date'] + order_times() + line_amounts + order_amounts + order_texts() + buyer_texts()
 ) %}
 
 with raw_rows as (

@@ -1,7 +1,7 @@
 -- Grain: one row per order of a mapped export as delivered.
 {%- set amounts = ['gross_amount', 'discount_amount', 'shipping_amount', 'tax_amount', 'net_amount'] %}
 {%- set told_once = (
-    order_texts() + ['status', 'ordered_at', 'paid_at'] + amounts + buyer_texts() + ['birth_date']
+    order_texts() + ['status', 'ordered_at'] + order_times() + amounts + buyer_texts() + ['birth_date']
 ) %}
 
 with raw_rows as (

@@ -2,6 +2,7 @@
 {%- set texts = ['source_system', 'system', 'ticket_id'] + identifier_columns() + [
     'full_name', 'order_name', 'timezone',
 ] %}
+{%- set numbers = ['csat_score', 'nps_score', 'replies', 'reopens', 'wait_seconds', 'talk_seconds'] %}
 {%- set times = ['created_at', 'first_replied_at', 'solved_at'] %}
 
 with raw_rows as (
@@ -20,7 +21,7 @@ trimmed as (
         lower({{ to_text('channel') }}) as channel,
         {{ to_text('category') }} as category,
         lower({{ to_text('status') }}) as status,
-        {%- for column in ['csat_score'] + times %}
+        {%- for column in numbers + times %}
         {{ to_text(column) }} as {{ column }}_text,
         {%- endfor %}
         {{ json_row('raw_rows') }} as _raw_row,
@@ -33,7 +34,9 @@ trimmed as (
 typed as (
     select
         trimmed.*,
-        {{ to_quantity('trimmed.csat_score_text') }} as csat_score,
+        {%- for column in numbers %}
+        {{ to_quantity('trimmed.' ~ column ~ '_text') }} as {{ column }},
+        {%- endfor %}
         {{ to_instant('trimmed.created_at_text', 'trimmed.timezone') }} as created_at,
         {{ to_instant('trimmed.first_replied_at_text', 'trimmed.timezone') }} as first_replied_at,
         {{ to_instant('trimmed.solved_at_text', 'trimmed.timezone') }} as solved_at
@@ -50,7 +53,11 @@ judged as (
             case when typed.system is null or typed.ticket_id is null then 'key_missing' end,
             {{ broken_time_rule(times, 'typed', needed=['created_at']) }},
             case
-                when {{ is_unreadable('typed.csat_score_text', 'typed.csat_score') }} then 'csat_score_not_a_number'
+                {%- for column in numbers %}
+                when {{ is_unreadable('typed.' ~ column ~ '_text', 'typed.' ~ column) }}
+                    then '{{ column }}_not_a_number'
+                {%- endfor %}
+                when typed.nps_score not between 0 and 10 then 'nps_score_out_of_range'
             end
         ) as _broken_rule,
         loads._loaded_at

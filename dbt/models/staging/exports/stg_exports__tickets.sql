@@ -7,7 +7,8 @@
 {%- set key = ['system', 'ticket_id'] %}
 {%- set columns = [
     'source_system', 'system', 'ticket_id', 'record_type', 'source_record_id', 'full_name', 'phone',
-    'order_name', 'channel', 'category', 'status', 'csat_score', 'created_at', 'first_replied_at', 'solved_at',
+    'order_name', 'channel', 'category', 'status', 'csat_score', 'nps_score', 'replies', 'reopens',
+    'wait_seconds', 'talk_seconds', 'created_at', 'first_replied_at', 'solved_at',
 ] %}
 
 with rows_to_judge as (

@@ -12,11 +12,20 @@
 ] %}
 
 with rows_to_judge as (
-    {{ rows_to_judge(ref('base_exports__touchpoints'), columns) }}
+    {{ rows_to_judge(
+        ref('base_exports__touchpoints'),
+        columns,
+        rechecked_rule='occurred_in_the_future',
+        by_time=true
+    ) }}
+),
+
+judged as (
+    {{ judged_by_the_as_of('rows_to_judge', 'occurred_at') }}
 ),
 
 newest_versions as (
-    {{ newest_versions('rows_to_judge', ref('base_exports__touchpoints'), key, columns) }}
+    {{ newest_versions('judged', ref('base_exports__touchpoints'), key, columns) }}
 )
 
 select * from newest_versions

@@ -5,8 +5,8 @@
     'cancelled_at', 'cancel_reason', 'closed_at', 'currency', 'financial_status', 'fulfillment_status', 'is_test',
     'taxes_included', 'line_items_amount', 'discount_amount', 'tax_amount', 'line_tax_amount', 'shipping_amount',
     'shipping_tax_amount', 'tip_amount', 'duties_amount', 'total_amount', 'presentment_currency',
-    'presentment_total_amount', 'discount_code', 'shipment_status', 'first_shipped_at', 'source_name', 'landing_site',
-    'referring_site', 'payment_gateway', 'location_id', 'buyer_given_name', 'buyer_family_name', 'buyer_full_name', 'city', 'province',
+    'presentment_total_amount', 'discount_code', 'first_shipped_at', 'last_delivered_at', 'is_store_pickup',
+    'tags', 'source_name', 'landing_site', 'referring_site', 'payment_gateway', 'location_id', 'buyer_given_name', 'buyer_family_name', 'buyer_full_name', 'city', 'province',
     'country', 'postcode', 'street',
 ] %}
 

@@ -17,6 +17,7 @@ typed as (
         {{ to_text('completion_status') }} as completion_status,
         {{ to_integer('duration') }} as duration_seconds,
         {{ to_integer('talk_time') }} as talk_seconds,
+        {{ to_integer('wait_time') }} as wait_seconds,
         {{ to_integer('time_to_answer') }} as answer_seconds,
         {{ to_time('created_at') }} as created_at,
         {{ to_time('updated_at') }} as updated_at,

@@ -25,6 +25,8 @@ typed as (
         coalesce({{ to_integer('reopens') }}, 0) as reopens,
         coalesce({{ to_integer('replies') }}, 0) as replies,
         {{ to_integer(json_text('resolution_json', '$.calendar')) }} as full_resolution_minutes,
+        {{ to_integer(json_text('reply_json', '$.business')) }} as reply_business_minutes,
+        {{ to_integer(json_text('resolution_json', '$.business')) }} as full_resolution_business_minutes,
         {{ to_time('created_at') }} as created_at,
         {{ to_time('updated_at') }} as updated_at,
         solved_at as solved_at_text,

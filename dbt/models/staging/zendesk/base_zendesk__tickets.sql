@@ -33,8 +33,14 @@ typed as (
         coalesce(
             {{ matched('subject', order_name_pattern()) }},
             {{ matched('custom_fields', order_name_pattern()) }},
-            {{ matched('description', order_name_pattern()) }}
+            {{ matched('description', order_name_pattern()) }},
+            {{ matched('subject', marketplace_number_pattern()) }},
+            {{ matched('description', marketplace_number_pattern()) }}
         ) as order_name,
+        coalesce(
+            {{ to_quantity(matched('tags', nps_pattern())) }},
+            {{ to_quantity(matched('custom_fields', nps_pattern())) }}
+        ) as nps_score,
         {{ to_text('tags') }} as tags,
         {{ to_time('created_at') }} as created_at,
         {{ to_time('updated_at') }} as updated_at,

@@ -2,7 +2,7 @@
 {{ config(materialized='incremental', unique_key='call_id', meta={'loads': ['zendesk.calls']}) }}
 {%- set columns = [
     'call_id', 'ticket_id', 'customer_id_zendesk', 'agent_id', 'direction', 'completion_status', 'duration_seconds',
-    'talk_seconds', 'answer_seconds', 'created_at', 'updated_at',
+    'talk_seconds', 'wait_seconds', 'answer_seconds', 'created_at', 'updated_at',
 ] %}
 
 with rows_to_judge as (

@@ -2,7 +2,7 @@
 {{ config(materialized='incremental', unique_key='ticket_id', meta={'loads': ['zendesk.tickets']}) }}
 {%- set columns = [
     'ticket_id', 'requester_id', 'organization_id', 'subject', 'category', 'channel', 'status', 'priority', 'order_name',
-    'tags', 'created_at', 'updated_at',
+    'nps_score', 'tags', 'created_at', 'updated_at',
 ] %}
 
 with rows_to_judge as (

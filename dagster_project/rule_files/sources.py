@@ -1,19 +1,16 @@
-"""Rule files that only the models read, checked before a run so that a mistake is named with its line.
-
-What belongs here: the form of such a file. Rules of stitching are checked by `identity`, mappings by `ingestion`.
-"""
+"""What sources say: the words of an order's state, whom to trust for what, the country of phone numbers."""
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from dagster_project.config import ConfigurationError
+from dagster_project.rule_files.rows import rows
 
+ORDER_RULE_FIELDS = ("payment_method", "channel", "tag", "email")
+ORDER_RULE_MEANINGS = ("test", "exchange", "chargeback")
 STATUS_MEANINGS = ("paid", "pending", "cancelled", "voided", "refunded", "test")
-
 
 # What source_trust.csv may rank: the attributes of int_customers__statements, and orders of one instant.
 TRUSTED_ATTRIBUTES = (
@@ -24,7 +21,7 @@ TRUSTED_ATTRIBUTES = (
 def check_order_statuses(file: Path) -> None:
     """Raise `ConfigurationError` for a wrong header, an unknown meaning, or a word that stands there twice."""
     lines: dict[str, int] = {}
-    for line, row in _rows(file, ["status", "meaning"]):
+    for line, row in rows(file, ["status", "meaning"]):
         word, meaning = (row["status"] or "").strip().lower(), row["meaning"]
         if not word or meaning not in STATUS_MEANINGS or None in row:
             raise ConfigurationError(
@@ -42,7 +39,7 @@ def check_order_statuses(file: Path) -> None:
 def check_source_trust(file: Path) -> None:
     """Raise `ConfigurationError` for an unknown attribute, a rank that is no whole number from 1, or a source twice."""
     lines: dict[tuple[str, str], int] = {}
-    for line, row in _rows(file, ["attribute", "source_system", "rank"]):
+    for line, row in rows(file, ["attribute", "source_system", "rank"]):
         attribute, source, rank = ((row[name] or "") for name in ("attribute", "source_system", "rank"))
         if attribute not in TRUSTED_ATTRIBUTES:
             raise ConfigurationError(
@@ -66,12 +63,35 @@ def check_source_trust(file: Path) -> None:
         lines[attribute, source] = line
 
 
+def check_order_rules(file: Path) -> None:
+    """Raise `ConfigurationError` for an unknown field or meaning, an empty word, or a line that stands there twice."""
+    lines: dict[tuple[str, ...], int] = {}
+    for line, row in rows(file, ["field", "value", "meaning", "source_system"]):
+        field, value, meaning, source = ((row[name] or "") for name in ("field", "value", "meaning", "source_system"))
+        if field not in ORDER_RULE_FIELDS or meaning not in ORDER_RULE_MEANINGS or None in row:
+            raise ConfigurationError(
+                f"{file}, line {line}: a line is a field ({', '.join(ORDER_RULE_FIELDS)}), a word, its meaning "
+                f"({', '.join(ORDER_RULE_MEANINGS)}) and a source or nothing; this one says {field!r}, {meaning!r}."
+            )
+        if not value or value != value.strip() or source != source.strip():
+            raise ConfigurationError(
+                f"{file}, line {line}: the word is {value!r} and the source {source!r}; write the word as the source "
+                "does, and neither with blanks around it."
+            )
+        key = (field, value.lower(), source)
+        if key in lines:
+            raise ConfigurationError(
+                f"{file}, line {line}: {field} {value!r} stands in line {lines[key]} already. Keep one of the two."
+            )
+        lines[key] = line
+
+
 def check_source_regions(file: Path) -> None:
     """Raise `ConfigurationError` for a country that has no phone numbers, or a source that stands there twice."""
     from phonenumbers import SUPPORTED_REGIONS
 
     lines: dict[str, int] = {}
-    for line, row in _rows(file, ["source_system", "default_region"]):
+    for line, row in rows(file, ["source_system", "default_region"]):
         source, region = row["source_system"] or "", row["default_region"]
         if not source or source != source.strip() or region not in SUPPORTED_REGIONS or None in row:
             raise ConfigurationError(
@@ -81,41 +101,3 @@ def check_source_regions(file: Path) -> None:
         if source in lines:
             raise ConfigurationError(f"{file}, line {line}: {source} stands in line {lines[source]} already. Keep one.")
         lines[source] = line
-
-
-_DAYS = r"(?=.*[1-9])[0-9]{1,5}(\.[0-9]{1,3})?"
-_ATTRIBUTION = ("lookback_days", "half_life_days", "max_channels", "collapse_repeats", "exposure_window_days")
-
-
-def check_attribution_config(file: Path) -> None:
-    """Raise `ConfigurationError` unless the file is one line of settings that every order can be credited by."""
-    lines = list(_rows(file, list(_ATTRIBUTION)))
-    if len(lines) != 1:
-        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
-    line, row = lines[0]
-    if None in row:
-        raise ConfigurationError(f"{file}, line {line}: the line has more cells than the header names.")
-    given = {name: row[name] or "" for name in _ATTRIBUTION}
-    wanted = {
-        "lookback_days": ("[1-9][0-9]{0,2}", "a whole number of days from 1 to 999"),
-        "half_life_days": (_DAYS, "days above 0, with at most three decimals"),
-        "max_channels": ("[1-9]|1[01]", "a whole number from 1 to 11; the channels beyond are one more, other"),
-        "collapse_repeats": ("true|false", "true or false"),
-        "exposure_window_days": (f"({_DAYS})?", "days above 0, with at most three decimals, or nothing for none"),
-    }
-    for name, (pattern, told) in wanted.items():
-        if not re.fullmatch(pattern, given[name]):
-            raise ConfigurationError(f"{file}, line {line}: {name} is {given[name]!r}; write {told}.")
-
-
-def _rows(file: Path, header: list[str]) -> Iterator[tuple[int, dict[str | None, str | None]]]:
-    """The lines of a rule file with their numbers; raises `ConfigurationError` for another header or encoding."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            if reader.fieldnames != header:
-                raise ConfigurationError(f"{file}, line 1: the header has to be {','.join(header)}.")
-            for row in reader:
-                yield reader.line_num, dict(row)
-    except UnicodeDecodeError as problem:
-        raise ConfigurationError(f"{file} is not UTF-8 text; save it as UTF-8.") from problem

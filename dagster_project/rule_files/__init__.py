@@ -1,0 +1,42 @@
+"""Rule files that only the models read, checked before a run so that a mistake is named with its line.
+
+What belongs here: the form of such a file, a module for each subject. Rules of stitching are checked by `identity`,
+mappings by `ingestion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dagster_project.rule_files.attribution import check_attribution_config
+from dagster_project.rule_files.conversions import check_conversion_exports
+from dagster_project.rule_files.journeys import check_journeys
+from dagster_project.rule_files.sources import (
+    check_order_rules,
+    check_order_statuses,
+    check_source_regions,
+    check_source_trust,
+)
+
+__all__ = [
+    "check_all",
+    "check_attribution_config",
+    "check_conversion_exports",
+    "check_journeys",
+    "check_order_rules",
+    "check_order_statuses",
+    "check_source_regions",
+    "check_source_trust",
+]
+
+
+def check_all(rule_file: Callable[[str], Path]) -> None:
+    """Raise `ConfigurationError` for the first mistake; `rule_file` finds the file of a name, own or shipped."""
+    check_order_statuses(rule_file("order_statuses.csv"))
+    check_order_rules(rule_file("order_rules.csv"))
+    check_source_trust(rule_file("source_trust.csv"))
+    check_source_regions(rule_file("source_regions.csv"))
+    check_attribution_config(rule_file("attribution_config.csv"))
+    check_conversion_exports(rule_file("conversion_exports.csv"))
+    check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))

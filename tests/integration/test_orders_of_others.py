@@ -1,0 +1,117 @@
+"""Order tables that others made, through mappings of a user: what the orders come to is the plain sum of the rows."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import PROJECT, Home
+
+SEEDS = PROJECT.parent / "shared" / "data" / "fivetran" / "shopify" / "seeds"
+AS_OF = "2026-01-01T02:00:00+00:00"
+MAPPINGS = {
+    "rest_orders": """
+        files: "*.csv"
+        timezone: UTC
+        currency: {column: currency}
+        entities:
+          orders:
+            order_id: id
+            ordered_at: {from: created_at, pattern: '^(.{19})', formats: ["%Y-%m-%d %H:%M:%S"]}
+            status: financial_status
+            net_amount: total_price
+    """,
+    "graphql_orders": """
+        files: "*.csv"
+        timezone: UTC
+        currency: {column: currency_code}
+        entities:
+          orders:
+            order_id: id
+            ordered_at: {from: created_at, pattern: '^(.{19})', formats: ["%Y-%m-%d %H:%M:%S"]}
+            status: display_financial_status
+            net_amount: total_price_set_shop_amount
+    """,
+    "graphql_lines": """
+        files: "*.csv"
+        timezone: UTC
+        currency: {column: original_total_set_shop_currency_code}
+        entities:
+          order_lines:
+            order_id: order_id
+            ordered_at: {from: _fivetran_synced, pattern: '^(.{19})', formats: ["%Y-%m-%d %H:%M:%S"]}
+            quantity: quantity
+            unit_price: original_total_set_shop_amount
+            discount_amount: {from: total_discount_set_shop_amount, optional: true}
+            sku: {from: sku, optional: true}
+    """,
+}
+FILES = {
+    "rest_orders": "shopify_order_data.csv",
+    "graphql_orders": "shopify_gql_order_data.csv",
+    "graphql_lines": "shopify_gql_order_line_data.csv",
+}
+
+
+def told(folder: str) -> tuple[int, dict[str, Decimal]]:
+    """How many orders the file has, and what they come to by currency, added row by row."""
+    orders: set[str] = set()
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    with (SEEDS / FILES[folder]).open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            if folder == "rest_orders":
+                orders.add(row["id"])
+                sums[row["currency"]] += Decimal(row["total_price"])
+            elif folder == "graphql_orders":
+                orders.add(row["id"])
+                sums[row["currency_code"]] += Decimal(row["total_price_set_shop_amount"])
+            else:
+                orders.add(row["order_id"])
+                price, off = row["original_total_set_shop_amount"], row["total_discount_set_shop_amount"]
+                sums[row["original_total_set_shop_currency_code"]] += int(row["quantity"]) * Decimal(price) - Decimal(
+                    off
+                )
+    return len(orders), dict(sums)
+
+
+@pytest.fixture(scope="module")
+def shop(make_home: Callable[..., Home]) -> Home:
+    if not SEEDS.is_dir():
+        pytest.skip(f"the tables are read from {SEEDS}, which is not on this machine")
+    home = make_home("orders-of-others", OMNIHOUSE_AS_OF=AS_OF, OMNIHOUSE_DEMO="0", OMNIHOUSE_CURRENCY="USD")
+    (home.path / "mappings").mkdir(parents=True)
+    for name, text in MAPPINGS.items():
+        (home.path / "mappings" / f"{name}.yml").write_text(text)
+        folder = home.path / "landing" / name
+        folder.mkdir(parents=True)
+        (folder / Path(FILES[name]).name).write_bytes((SEEDS / FILES[name]).read_bytes())
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return home
+
+
+@pytest.mark.parametrize("folder", FILES)
+def test_order_totals_are_the_plain_sum_of_the_rows(shop: Home, folder: str):
+    count, sums = told(folder)
+    assert count >= 8
+    assert shop.query("select count(*) from marts.orders where source_system = $1", [folder]) == [(count,)]
+    assert (
+        dict(
+            shop.query(
+                "select currency, sum(due_amount) from marts.orders where source_system = $1 group by currency",
+                [folder],
+            )
+        )
+        == sums
+    )
+
+
+def test_no_row_is_lost_and_none_waits_but_for_a_rate(shop: Home):
+    assert shop.query("select max(rows_lost), min(rows_landed - rows_read) from ops.conservation") == [(0, 0)]
+    assert shop.query("select count(*) from ops.quarantine where rule <> 'rate_missing'") == [(0,)]
+    assert shop.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]
