@@ -60,7 +60,7 @@ def published(home: Home) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any
 
 
 def merge_two(home: Home) -> tuple[str, str]:
-    """A member of the tills turns out to be a customer of the web shop, by name and mailbox; the ids of both."""
+    """A member of the tills turns out to be a customer of the web shop, by the mailbox; the ids of both."""
     credited = (
         "select distinct source_record_id, customer_id from marts.customer_identities"
         " inner join marts.attribution using (customer_id)"
@@ -73,12 +73,12 @@ def merge_two(home: Home) -> tuple[str, str]:
     demo = home.path / "demo"
     with closing(sqlite3.connect(demo / "systems.sqlite")) as systems:
         ((body,),) = systems.execute("select body from customers where id = ?", [int(account)]).fetchall()
-    known = json.loads(body)
     with closing(sqlite3.connect(demo / "pos.sqlite")) as tills, tills:
+        # Without a name nothing on the card speaks against either of the two.
         tills.execute(
-            "update members set full_name = ?, email = ?, phone = null, birth_date = null, updated_at = ?"
+            "update members set full_name = null, email = ?, phone = null, birth_date = null, updated_at = ?"
             " where member_no = ?",
-            [f"{known['first_name']} {known['last_name']}", known["email"], next_day(home), member],
+            [json.loads(body)["email"], next_day(home), member],
         )
     return left, right
 
