@@ -32,8 +32,8 @@ pos_receipts as (
     select *
     from {{ ref('stg_pos__receipts') }} as receipts
     where
-        status != 'voided'
-        and not (kind = 'sale' and {{ has_order_rule('test', "'pos'", 'receipts.payment_method') }})
+        receipts.status != 'voided'
+        and not (receipts.kind = 'sale' and {{ has_order_rule('test', "'pos'", 'receipts.payment_method') }})
 
 ),
 
