@@ -30,10 +30,10 @@ pos_receipts as (
 
     -- A till that takes back goods of a test has paid real money.
     select *
-    from {{ ref('stg_pos__receipts') }} as receipts
+    from {{ ref('stg_pos__receipts') }}
     where
-        receipts.status != 'voided'
-        and not (receipts.kind = 'sale' and {{ has_order_rule('test', "'pos'", 'receipts.payment_method') }})
+        status != 'voided'
+        and not (kind = 'sale' and {{ has_order_rule('test', "'pos'", 'payment_method') }})
 
 ),
 
