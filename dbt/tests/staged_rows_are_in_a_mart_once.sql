@@ -173,7 +173,7 @@ in_marts as (
         'mapped refund' as kind,
         key
     from held
-    where kind <> 'void'
+    where kind = 'refund'
     union all
     select
         'ticket' as kind,
