@@ -162,8 +162,20 @@ judged_{{ step }} as (
             and next_position <= coalesce(needed_position, next_position),
             false
         ) as is_reached,
-        coalesce(epoch_us(end_at) - epoch_us(reached_at) <= allowed_microseconds, false) as is_ended
+        coalesce(epoch_us(end_at) - epoch_us(reached_at) <= allowed_microseconds, false) as is_ended,
+        coalesce(next_position <= coalesce(end_position, next_position), false) as comes_before_end
     from waited_{{ step }}
+
+),
+
+decided_{{ step }} as (
+
+    select
+        *,
+        is_asked and is_reached as goes_on,
+        is_asked and not is_reached and not is_optional as stops,
+        is_asked and not is_reached and not is_optional and not is_ended and comes_before_end as comes_late
+    from judged_{{ step }}
 
 ),
 
@@ -174,46 +186,32 @@ runs_{{ step }} as (
         journey,
         start_position,
         started_at,
-        case when is_asked and is_reached then next_position else reached_position end as reached_position,
-        case when is_asked and is_reached then next_at else reached_at end as reached_at,
+        case when goes_on then next_position else reached_position end as reached_position,
+        case when goes_on then next_at else reached_at end as reached_at,
         case
-            when is_asked and is_reached
-                then list_append(reached, { 'step': {{ step }}, 'position': next_position })
+            when goes_on then list_append(reached, { 'step': {{ step }}, 'position': next_position })
             else reached
         end as reached,
         case
-            when not is_asked or (is_optional and not is_reached) or (is_reached and not is_last) then run_status
-            when is_reached then 'completed'
-            when is_ended then 'ended'
-            else 'left'
+            when goes_on and is_last then 'completed'
+            when stops and is_ended then 'ended'
+            when stops then 'left'
+            else run_status
         end as run_status,
         case
-            when is_asked and is_reached and is_last then next_position
-            when is_asked and not is_reached and not is_optional and is_ended then end_position
+            when goes_on and is_last then next_position
+            when stops and is_ended then end_position
             else over_position
         end as over_position,
         case
-            when is_asked and is_reached and is_last then next_at
-            when is_asked and not is_reached and not is_optional and is_ended then end_at
-            when is_asked and not is_reached and not is_optional
-                then make_timestamptz(epoch_us(reached_at) + allowed_microseconds)
+            when goes_on and is_last then next_at
+            when stops and is_ended then end_at
+            when stops then make_timestamptz(epoch_us(reached_at) + allowed_microseconds)
             else over_at
         end as over_at,
-        case
-            when
-                is_asked and not is_reached and not is_optional and not is_ended
-                and next_position <= coalesce(end_position, next_position)
-                then {{ step }}
-            else late_step
-        end as late_step,
-        case
-            when
-                is_asked and not is_reached and not is_optional and not is_ended
-                and next_position <= coalesce(end_position, next_position)
-                then next_position
-            else late_position
-        end as late_position
-    from judged_{{ step }}
+        case when comes_late then {{ step }} else late_step end as late_step,
+        case when comes_late then next_position else late_position end as late_position
+    from decided_{{ step }}
 
 ),
 {% endfor %}

@@ -1,5 +1,5 @@
 -- Grain: one row per conversion, or adjustment of an earlier one, that tonight's files for advertising platforms hold.
-{{ config(materialized='table', schema='restricted') }}
+{{ config(materialized='table') }}
 
 with rules as (
 
@@ -224,25 +224,17 @@ people as (
 
 ),
 
-identified as (
+known as (
 
     select
         wanted.*,
         rules.timezone,
         last_clicks.click_id,
         last_clicks.clicked_at,
-        case
-            when
-                rules.hashed_identifiers = 'always'
-                or (rules.hashed_identifiers = 'without_click' and last_clicks.click_id is null)
-                then sha256({{ normal_email('wanted.platform', 'people.email') }})
-        end as hashed_email,
-        case
-            when
-                rules.hashed_identifiers = 'always'
-                or (rules.hashed_identifiers = 'without_click' and last_clicks.click_id is null)
-                then sha256({{ normal_phone('wanted.platform', 'people.phone') }})
-        end as hashed_phone
+        people.email,
+        people.phone,
+        rules.hashed_identifiers = 'always'
+        or (rules.hashed_identifiers = 'without_click' and last_clicks.click_id is null) as goes_by_hash
     from wanted
     inner join rules on wanted.platform = rules.platform and wanted.action = rules.action
     inner join people on wanted.customer_id = people.customer_id
@@ -253,6 +245,16 @@ identified as (
             and wanted.order_id = last_clicks.order_id
     -- Google finds what it adjusts by the order alone.
     where wanted.kind = 'conversion' or wanted.platform <> 'google_ads'
+
+),
+
+identified as (
+
+    select
+        * exclude (email, phone, goes_by_hash),
+        case when goes_by_hash then sha256({{ normal_email('platform', 'email') }}) end as hashed_email,
+        case when goes_by_hash then sha256({{ normal_phone('platform', 'phone') }}) end as hashed_phone
+    from known
 
 ),
 

@@ -1,5 +1,5 @@
 -- Grain: one row per person, attribute and value, where sources differ: which value stands and which ones lost.
-{{ config(materialized='table', schema='restricted') }}
+{{ config(materialized='table') }}
 
 with attribute_values as (
 

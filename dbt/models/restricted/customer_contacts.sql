@@ -1,5 +1,5 @@
 -- Grain: one row per known person with a name or a way to reach them.
-{{ config(materialized='table', schema='restricted') }}
+{{ config(materialized='table') }}
 
 with customers as (
 

@@ -45,16 +45,23 @@ touches as (
         coalesce(touchpoints.channel, 'unknown') as channel,
         touchpoints.platform,
         touchpoints.campaign,
-        touchpoints.source_system,
-        touchpoints.source_record_id,
-        case touchpoints.touchpoint_type
-            when 'ad_click' then 1
-            when 'message_clicked' then 2
-            when 'page_view' then 3
-            when 'call_in' then 4
-            when 'store_visit' then 5
-            else 6
-        end as type_rank,
+        -- Where a touch comes in the person's order: by time and, at one instant, by type, source and record.
+        row_number() over (
+            partition by touchpoints.customer_id
+            order by
+                touchpoints.occurred_at,
+                case touchpoints.touchpoint_type
+                    when 'ad_click' then 1
+                    when 'message_clicked' then 2
+                    when 'page_view' then 3
+                    when 'call_in' then 4
+                    when 'store_visit' then 5
+                    else 6
+                end,
+                touchpoints.source_system,
+                touchpoints.source_record_id,
+                touchpoints.touchpoint_id
+        ) as place,
         touchpoints.is_direct,
         touchpoints.occurred_at,
         people._fingerprint
@@ -110,7 +117,7 @@ begun as (
     from followed
     window of_person as (
         partition by customer_id
-        order by occurred_at, type_rank, source_system, source_record_id, touchpoint_id
+        order by place
     )
 
 ),
@@ -123,7 +130,7 @@ in_paths as (
             order_id,
             'null:' || last_value(case when is_run_start then touchpoint_id end ignore nulls) over (
                 partition by customer_id
-                order by occurred_at, type_rank, source_system, source_record_id, touchpoint_id
+                order by place
                 rows between unbounded preceding and current row
             )
         ) as path_id
@@ -147,9 +154,7 @@ exposed as (
     cross join attribution_config
     window of_channel as (
         partition by in_paths.path_id, in_paths.channel
-        order by
-            in_paths.occurred_at, in_paths.type_rank, in_paths.source_system, in_paths.source_record_id,
-            in_paths.touchpoint_id
+        order by in_paths.place
     )
 
 ),
@@ -166,9 +171,7 @@ repeated as (
     where exposed.is_exposure
     window of_path as (
         partition by exposed.path_id
-        order by
-            exposed.occurred_at, exposed.type_rank, exposed.source_system, exposed.source_record_id,
-            exposed.touchpoint_id
+        order by exposed.place
     )
 
 ),
@@ -186,7 +189,7 @@ final as (
         campaign,
         cast(row_number() over (
             partition by path_id
-            order by occurred_at, type_rank, source_system, source_record_id, touchpoint_id
+            order by place
         ) as integer) as position,
         is_direct,
         occurred_at,
