@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.identity import _clock, _peak_mb, _since
+from bench.measuring import clock, peak_mb, since
 
 # DuckDB and Arrow are imported where they are used: a process counts the memory of the one that started it.
 
@@ -128,9 +128,9 @@ def company(file: Path, touchpoints: int) -> None:
 def scan(file: Path) -> None:
     """The least there is to do with touchpoints: read them all and write them sorted."""
     with _open(file) as session:
-        before = _clock()
+        before = clock()
         session.execute("create table sorted as from touchpoints order by customer_id, occurred_at")
-        found = {**_since(before), "peak_mb": _peak_mb()}
+        found = {**since(before), "peak_mb": peak_mb()}
         session.execute("drop table sorted")
     print(json.dumps(found))
 
@@ -146,12 +146,12 @@ def night(file: Path, number: int) -> None:
         if number == 2:
             session.execute(_LATER_TOUCHES)
         seconds = {}
-        before = _clock()
+        before = clock()
         for name in MODELS:
             begun = time.perf_counter()
             models.build(name)
             seconds[name] = round(time.perf_counter() - begun, 2)
-        found = {**_since(before), "peak_mb": _peak_mb(), "by_model": seconds}
+        found = {**since(before), "peak_mb": peak_mb(), "by_model": seconds}
         sizes = session.execute(
             "select (select count(*) from orders where is_valid) as valid_orders,"
             " (select count(*) from int_attribution__paths where order_id is not null) as paths_to_orders,"
@@ -207,9 +207,9 @@ def fitting(paths: int) -> None:
             "nulls": random.integers(1, 30, size=paths),
         }
     )
-    before = _clock()
+    before = clock()
     attribution.channel_weights(counts, attribution.MOST_CHANNELS)
-    print(json.dumps({"paths": paths, **_since(before), "peak_mb": _peak_mb()}))
+    print(json.dumps({"paths": paths, **since(before), "peak_mb": peak_mb()}))
 
 
 def measure(touchpoints: int, folder: Path) -> dict[str, Any]:

@@ -10,14 +10,14 @@ the two take turns, and starting Python is not counted.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from bench.measuring import clock, peak_mb, since
 
 KINDS = {"csv": ("lines", "lines.csv"), "events": ("events", "events.jsonl")}
 _MAPPING = """
@@ -95,7 +95,7 @@ def omnihouse_lands(kind: str, file: Path, work: Path) -> int:
     (mappings / "lines.yml").write_text(_MAPPING)
     (landing / folder / name).hardlink_to(file)
     source = sources()["events" if kind == "events" else "exports"]
-    started.append(_clock())
+    started.append(clock())
     (delivery,) = plan(source, {}, [landing], [mappings], Ledger(work / "lake"))
     return land(delivery, work / "lake", work / "work").rows_read
 
@@ -104,19 +104,14 @@ def omnihouse_lands(kind: str, file: Path, work: Path) -> int:
 started: list[tuple[float, float]] = []
 
 
-def _clock() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
-
-
 def _measure_here(side: str, kind: str, file: Path) -> dict[str, Any]:
     import duckdb  # noqa: F401  (not part of what is measured)
 
     with tempfile.TemporaryDirectory(dir=file.parent) as work:
-        started.append(_clock())
+        started.append(clock())
         rows = (duckdb_reads if side == "duckdb" else omnihouse_lands)(kind, file, Path(work))
-        wall, cpu = (end - begin for begin, end in zip(started[-1], _clock(), strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {"rows": rows, "seconds": round(wall, 2), "cpu_seconds": round(cpu, 2), "peak_mb": peak}
+        took = since(started[-1])
+    return {"rows": rows, **took, "peak_mb": peak_mb()}
 
 
 def measure(rows: int, rounds: int) -> dict[str, Any]:

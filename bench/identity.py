@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from bench.measuring import clock, peak_mb, since
 
 # Numeric and Arrow packages are imported where they are used: a process counts the memory of the one that started it.
 
@@ -153,7 +154,7 @@ def night(database: Path, number: int, models: str) -> None:
     for module in ("pandas", "scipy.sparse.csgraph", "identity.nights", "identity.likely"):
         import_module(module)  # not part of what is measured
     session = duckdb.connect(str(database), config={"threads": 2, "memory_limit": "2GB"})
-    before = _clock()
+    before = clock()
     tonight = _tonight(session, number, models)
     if number == 1:
         rows = identity.whole(tonight)
@@ -168,7 +169,7 @@ def night(database: Path, number: int, models: str) -> None:
         columns = [{"quoted": name} for name in session.table("kept").columns]
         relations = {"target_relation": "kept", "temp_relation": "fresh", "dest_columns": columns}
         session.execute(strategies.module.get_incremental_replace_gone_sql(relations))
-    found = {**_since(before), "rows": rows.num_rows, "peak_mb": _peak_mb()}
+    found = {**since(before), "rows": rows.num_rows, "peak_mb": peak_mb()}
     counts = dict(session.execute("select part, count(*) from kept group by part").fetchall())
     print(json.dumps({**found, "customers": _customers(session), "probable_pairs": counts.get("pair", 0)}))
 
@@ -256,15 +257,6 @@ def _two_nights(records: int, folder: Path, kind: str) -> dict[str, Any]:
     }
 
 
-def _clock() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
-
-
-def _since(before: tuple[float, float]) -> dict[str, float]:
-    wall, cpu = (end - begin for begin, end in zip(before, _clock(), strict=True))
-    return {"seconds": round(wall, 2), "cpu_seconds": round(cpu, 2)}
-
-
 def _command(step: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", "bench.identity", step, *map(str, arguments)]
 
@@ -272,10 +264,6 @@ def _command(step: str, *arguments: object) -> list[str]:
 def _run(step: str, *arguments: object) -> str:
     """What a step prints, in a process of its own."""
     return subprocess.run(_command(step, *arguments), check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _timed(command: list[str]) -> dict[str, float]:

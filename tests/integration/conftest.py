@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,32 @@ class Home:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+    def run_killed_at(self, words: str, **settings: str) -> None:
+        """A run whose process is killed as soon as it prints these words."""
+        process = subprocess.Popen(
+            self.command("run"),
+            cwd=PROJECT,
+            env=self.environment(**settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if words in line:
+                process.send_signal(signal.SIGKILL)
+                break
+        assert process.wait(timeout=60) == -signal.SIGKILL, f"the run ended before it could be killed at {words!r}"
+
+    def land(self, mappings: Mapping[str, str], files: Mapping[str, Path]) -> None:
+        """Give the home a mapping and a file for each name; the files are copied as they are."""
+        (self.path / "mappings").mkdir(parents=True)
+        for name, text in mappings.items():
+            (self.path / "mappings" / f"{name}.yml").write_text(text)
+            folder = self.path / "landing" / name
+            folder.mkdir(parents=True)
+            (folder / files[name].name).write_bytes(files[name].read_bytes())
 
     def record(self) -> dict[str, Any]:
         """The record of the newest run."""

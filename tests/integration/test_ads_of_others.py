@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -94,12 +93,7 @@ def advertiser(make_home: Callable[..., Home]) -> Home:
     if not SEEDS.is_dir():
         pytest.skip(f"the tables are read from {SEEDS}, which is not on this machine")
     home = make_home("advertiser", OMNIHOUSE_AS_OF=AS_OF, OMNIHOUSE_DEMO="0", OMNIHOUSE_CURRENCY="USD")
-    (home.path / "mappings").mkdir(parents=True)
-    for name, text in MAPPINGS.items():
-        (home.path / "mappings" / f"{name}.yml").write_text(text)
-        folder = home.path / "landing" / name
-        folder.mkdir(parents=True)
-        (folder / Path(FILES[name]).name).write_bytes((SEEDS / FILES[name]).read_bytes())
+    home.land(MAPPINGS, {name: SEEDS / file for name, file in FILES.items()})
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return home

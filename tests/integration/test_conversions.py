@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 import sqlite3
 import stat
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -166,15 +164,7 @@ def test_a_night_killed_before_it_publishes_tells_nobody(home: Home):
     own = home.path / "rules" / "conversion_exports.csv"
     own.write_text(shipped + "google_ads,Store sale,90,90,63,54,without_click,store,\n")
     before, shown = decided(home), told(home)
-    running = subprocess.Popen(
-        home.command("run"), cwd=PROJECT, env=home.environment(NIGHTS="0"), stdout=subprocess.PIPE, text=True
-    )
-    assert running.stdout is not None
-    for line in running.stdout:
-        if "gate (marts)" in line:
-            running.send_signal(signal.SIGKILL)
-            break
-    running.wait(timeout=60)
+    home.run_killed_at("gate (marts)", NIGHTS="0")
     assert decided(home) == before
     assert told(home) == shown
 

@@ -7,7 +7,6 @@ but the decision can move an id.
 from __future__ import annotations
 
 import csv
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -116,15 +115,7 @@ def test_a_decision_merges_exactly_the_two(home: Home, first_tables: object, pai
 def test_a_night_killed_before_it_publishes_decides_nothing(home: Home, pair: tuple[str, str, str, str]):
     before = decided_runs(home)
     decide(home)
-    running = subprocess.Popen(
-        home.command("run"), cwd=PROJECT, env=home.environment(NIGHTS="0"), stdout=subprocess.PIPE, text=True
-    )
-    assert running.stdout is not None
-    for line in running.stdout:
-        if "gate (marts)" in line:
-            running.send_signal(signal.SIGKILL)
-            break
-    running.wait(timeout=60)
+    home.run_killed_at("gate (marts)", NIGHTS="0")
     assert decided_runs(home) == before
     assert home.query("select max(night) from marts.identity_events") == [(2,)]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import time
 from decimal import Decimal
@@ -157,14 +156,7 @@ def test_a_killed_night_is_repeated(company: Home):
     """SIGKILL in the middle: readers keep what they had, and the next run publishes the same night."""
     before = company.tables()
     night = company.record()["demo_night"]
-    process = subprocess.Popen(
-        company.command("run"), env=company.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    for line in process.stdout:
-        if "staging is built" in line:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    company.run_killed_at("staging is built")
     assert differences(before, company.tables()) == {}
     time.sleep(1)
     outcome = company.run()

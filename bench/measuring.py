@@ -1,0 +1,25 @@
+"""What a measured process says of itself: wall and CPU seconds since a moment, and the most memory it ever had.
+
+Not here: what is measured, nor whole processes seen from outside. It imports nothing that would count as memory.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+
+
+def clock() -> tuple[float, float]:
+    """Now, in wall and in CPU seconds of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(before: tuple[float, float]) -> dict[str, float]:
+    """`seconds` and `cpu_seconds` that went by since `clock()` gave `before`."""
+    wall, cpu = (end - begin for begin, end in zip(before, clock(), strict=True))
+    return {"seconds": round(wall, 2), "cpu_seconds": round(cpu, 2)}
+
+
+def peak_mb() -> int:
+    """The largest resident size that this process had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
