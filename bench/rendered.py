@@ -52,7 +52,7 @@ class Models:
         return found is not None
 
     def _rendered(self, name: str, text: str, is_later: bool) -> str:
-        return _template(text).render(
+        return template(text, _MACROS).render(
             config=lambda **_: "",
             ref=lambda model: model,
             source=lambda _, table: table,
@@ -71,9 +71,10 @@ class Models:
 
 
 @cache
-def _template(text: str) -> Template:
-    """The text with the macros before it."""
-    return Environment().from_string("".join((DBT / "macros" / f"{name}.sql").read_text() for name in _MACROS) + text)
+def template(text: str, macros: tuple[str, ...]) -> Template:
+    """A text with the macros of these files before it; what else it names of dbt is given when it is rendered."""
+    before = "".join((DBT / "macros" / f"{name}.sql").read_text() for name in macros)
+    return Environment(extensions=["jinja2.ext.do"]).from_string(before + text)
 
 
 class _Dbt:

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 
 import duckdb
-import jinja2
 
 from dagster_project import conversions, decided, run_inputs
 from dagster_project.decisions import Decisions, Publication
+from tests.unit.compiled_models import compiled, model_text, relation
 
 PROJECT = Path(__file__).resolve().parents[2]
-MODELS = PROJECT / "dbt" / "models"
 BUILT = ("int_customers__consented_contacts", "conversion_uploads", "exported_conversions")
 SCHEMAS = ("intermediate", "staging", "seeds", "marts", "restricted", "ops")
 FIRST_NIGHT = datetime(2026, 7, 1, 18, tzinfo=UTC)
@@ -91,31 +89,9 @@ class World:
     unsubscribed: Sequence[tuple[str, str]] = field(default=())
 
 
-def rendered(name: str) -> tuple[str, str]:
-    """A model's relation and its SQL, as dbt would compile it with the shipped settings."""
-    return relation(name), compiled(next(MODELS.rglob(f"{name}.sql")))
-
-
-@cache
-def compiled(file: Path) -> str:
-    """The SQL of a model or of a test on models."""
-    environment = jinja2.Environment(autoescape=False)
-    macros: dict[str, object] = {}
-    for macro_file in ("marts_money", "conversions"):
-        text = (PROJECT / "dbt" / "macros" / f"{macro_file}.sql").read_text()
-        macros |= vars(environment.from_string(text).module)
-    return environment.from_string(file.read_text()).render(
-        **{name: macro for name, macro in macros.items() if not name.startswith("_")},
-        ref=relation, source=lambda schema, table: f"{schema}.{table}", config=lambda **_: "",
-        reporting_timezone=lambda: "'Asia/Shanghai'",
-    )  # fmt: skip
-
-
-@cache
-def relation(name: str) -> str:
-    """Schema and name: the schema is the model's folder."""
-    found = [file for file in MODELS.rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
-    return f"{found[0].relative_to(MODELS).parts[0]}.{name}" if found else f"seeds.{name}"
+def with_macros(text: str) -> str:
+    """The SQL of a model or of a test on models, from its text."""
+    return compiled(text, "reporting", "marts_money", "conversions")
 
 
 class Exporter:
@@ -181,8 +157,7 @@ class Exporter:
             self.warehouse.execute(f"create or replace table {table} ({columns})")
         self._fill(world)
         for name in BUILT:
-            place, sql = rendered(name)
-            self.warehouse.execute(f"create or replace table {place} as {sql}")
+            self.warehouse.execute(f"create or replace table {relation(name)} as {with_macros(model_text(name))}")
 
     def uploads(self) -> list[conversions.Upload]:
         """What the files of the last night hold."""

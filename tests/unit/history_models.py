@@ -4,44 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 import pyarrow.parquet as pq
 
 from dagster_project import decided, run_inputs
 from dagster_project.decisions import Decisions, Publication, version_of
+from tests.unit.compiled_models import compiled, model_text, relation
 
-PROJECT = Path(__file__).resolve().parents[2]
-MODELS = PROJECT / "dbt" / "models"
 BUILT = ("int_identity__published_records", "int_identity__published_customers", "int_identity__changes")
 SHOWN = ("identity_events", "customer_id_history", "identity_changes")
 FIRST_NIGHT = datetime(2026, 7, 1, 18, tzinfo=UTC)
 
 Record = str
-
-
-@cache
-def rendered(name: str) -> tuple[str, str]:
-    """A model's relation and its SQL, as dbt would compile it."""
-    file = next(MODELS.rglob(f"{name}.sql"))
-    environment = jinja2.Environment(autoescape=False)
-    money = environment.from_string((PROJECT / "dbt/macros/marts_money.sql").read_text()).module.money
-    text = environment.from_string(file.read_text()).render(
-        ref=lambda other: relation(other), source=lambda schema, table: f"{schema}.{table}",
-        config=lambda **_: "", money=money,
-    )  # fmt: skip
-    return relation(name), text
-
-
-@cache
-def relation(name: str) -> str:
-    """Schema and name: the schema is the model's folder."""
-    found = [file for file in MODELS.rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
-    return f"{found[0].relative_to(MODELS).parts[0]}.{name}"
 
 
 class Company:
@@ -117,7 +94,7 @@ class Company:
                 " first_raised_at timestamptz, is_new boolean)"
             )
         for name in (*names, *SHOWN):
-            place, sql = rendered(name)
+            place, sql = relation(name), compiled(model_text(name), "marts_money")
             warehouse.execute(f"create or replace table {place} as {sql}")
         shown = {}
         for name in (*SHOWN, *(name for name in names if name.startswith("identity_review"))):

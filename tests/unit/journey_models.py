@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 
-PROJECT = Path(__file__).resolve().parents[2]
-MODELS = PROJECT / "dbt" / "models"
-MACROS = PROJECT / "dbt" / "macros"
+from tests.unit.compiled_models import compiled, model_text, relation
+
+MACROS = ("journeys", "marts_incremental", "marts_time", "reporting")
 TOUCH = {
     "touchpoint_id": "varchar", "customer_id": "varchar", "touchpoint_type": "varchar", "channel": "varchar",
     "source_system": "varchar", "source_record_id": "varchar", "order_id": "varchar", "is_eligible": "boolean",
@@ -30,34 +28,20 @@ JOURNEY = {
 
 
 @cache
-def _environment() -> tuple[jinja2.Environment, str]:
-    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
-    files = ("journeys", "marts_incremental", "marts_time", "reporting")
-    return environment, "".join((MACROS / f"{name}.sql").read_text() for name in files)
-
-
-@cache
 def rendered(name: str, incremental: bool, last_step: int) -> tuple[str, tuple[str, ...]]:
     """A model's SQL, and what dbt would run before it."""
-    environment, macros = _environment()
     hooks: list[str] = []
-    places = {"journeys": "seeds.journeys"} | {
-        name: f"intermediate.{name}" for name in ("int_journeys__touches", "int_journeys__people")
-    }
     given = {
-        "ref": lambda other: places.get(other, f"marts.{other}"),
-        "source": lambda schema, table: f"{schema}.{table}",
         "config": lambda **settings: hooks.extend(settings.get("pre_hook", [])) or "",
         "is_incremental": lambda: incremental,
-        "env_var": lambda name, default: default,
-        "this": f"marts.{name}",
+        "this": relation(name),
         "execute": True,
     }
     # dbt asks the warehouse for the last step, through objects that are only dbt's.
     known = f"{{% macro last_journey_step() %}}{last_step}{{% endmacro %}}"
-    model = next(MODELS.rglob(f"{name}.sql")).read_text().replace("last_journey_step()", "last_journey_step() | int")
-    sql = environment.from_string(macros + known + model).render(**given)
-    return sql, tuple(environment.from_string(macros + hook).render(**given) for hook in hooks)
+    model = model_text(name).replace("last_journey_step()", "last_journey_step() | int")
+    sql = compiled(known + model, *MACROS, **given)
+    return sql, tuple(compiled(hook, *MACROS, **given) for hook in hooks)
 
 
 class Journeys:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.conversion_models import PROJECT, Click, Exporter, Order, Record, World, compiled, only
+from tests.unit.conversion_models import PROJECT, Click, Exporter, Order, Record, World, only, with_macros
 
 ANN = Record("1", "ann", "ann@x.cn", "+8613800000001", consent_email=True, consent_sms=True)
 HEADER = (
@@ -318,7 +318,7 @@ def test_the_gate_finds_whoever_did_not_consent(tmp_path: Path, spoilt: str):
     home = Exporter(tmp_path)
     home.night(World([ANN], [Order("o1")]))
     home.warehouse.execute("create table marts.customers as select 'ann' as customer_id, true as marketing_consent")
-    gate = compiled(PROJECT / "dbt" / "tests" / "conversions_have_consent.sql")
+    gate = with_macros((PROJECT / "dbt" / "tests" / "conversions_have_consent.sql").read_text())
     assert home.warehouse.execute(gate).fetchall() == []
     home.warehouse.execute(spoilt)
     assert home.warehouse.execute(gate).fetchall() != []
@@ -331,7 +331,7 @@ def test_the_gate_finds_whoever_did_not_consent(tmp_path: Path, spoilt: str):
 )  # fmt: skip
 def test_the_gate_finds_what_would_be_told_twice(tmp_path: Path, kinds: list[str]):
     home = Exporter(tmp_path)
-    gate = compiled(PROJECT / "dbt" / "tests" / "conversions_go_out_once.sql")
+    gate = with_macros((PROJECT / "dbt" / "tests" / "conversions_go_out_once.sql").read_text())
     world = World([ANN], [Order("o1", days=10)])
     for net in ("100", "70", "60", "0"):
         home.night(replace(world, orders=[Order("o1", days=10, net=net)]))
