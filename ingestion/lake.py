@@ -40,6 +40,8 @@ _SETTINGS: Mapping[str, Any] = {
 
 # dlt creates a schema's folder with a check and an act; two loads into one new schema would race.
 _dataset_lock = threading.Lock()
+# Its settings are one document of the process, written with a check and an act as well.
+_settings_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,7 @@ def land(delivery: Delivery, lake_dir: Path, work_dir: Path) -> LoadReport:
     started = time.monotonic()
     source = delivery.source
     work_dir.mkdir(parents=True, exist_ok=True)
-    for name, value in _SETTINGS.items():
-        dlt.config[name] = value
+    _settle()
     scratch = Path(tempfile.mkdtemp(prefix=f"{source.name}-", dir=work_dir))
     stamp = _Stamp(source, delivery.file_name)
     try:
@@ -178,6 +179,16 @@ def land(delivery: Delivery, lake_dir: Path, work_dir: Path) -> LoadReport:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _report(delivery, stamp, load_id, lake_dir, time.monotonic() - started)
+
+
+def _settle() -> None:
+    """Give dlt its settings, once a process: no load reads the document while another one writes it."""
+    with _settings_lock:
+        document = dlt.config.writable_provider
+        for name, value in _SETTINGS.items():
+            *sections, key = name.split(".")
+            if document.get_value(key, type(value), None, *sections)[0] != value:
+                document.set_value(key, value, None, *sections)
 
 
 def _create_dataset(folder: Path) -> None:

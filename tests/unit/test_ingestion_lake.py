@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from ingestion import (
     RawTable,
     Source,
     complete_loads,
+    lake,
     land,
     orphan_files,
     raw_views,
@@ -157,6 +159,32 @@ def test_files_into_one_schema_land_side_by_side(tmp_path: Path) -> None:
         thread.join()
     query = "select count(*), count(distinct _load_id) from raw_shop.orders"
     assert read(tmp_path / "lake", source, ledger, query) == [(20, 4)]
+
+
+def test_the_first_loads_of_a_process_meet_in_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many new settings and a short turn of each thread stand for the one bad moment among thousands of nights."""
+    monkeypatch.setattr(lake, "_SETTINGS", {**lake._SETTINGS, **{f"here.setting_{n}": n for n in range(500)}})
+    ready, failures = threading.Barrier(8), list[BaseException]()
+
+    def pull() -> None:
+        ready.wait()
+        try:
+            land(delivery(make_source("shop"), []), tmp_path / "lake", tmp_path / "work")
+        except Exception as failure:
+            failures.append(failure)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with dlt.config.values({}):
+            threads = [threading.Thread(target=pull) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not failures
 
 
 class TestLedger:
