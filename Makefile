@@ -49,6 +49,10 @@ rollback: $(STAMP) ## readers return to the publication before
 reject: $(STAMP) ## withdraw a load: make reject LOAD=<id>; its rows leave at the next run
 	@$(BIN)/python -m dagster_project reject "$(LOAD)"
 
+.PHONY: metrics
+metrics: $(STAMP) ## a figure by its name: make metrics ASK="query --metrics aov --group-by metric_time__month"
+	@$(BIN)/python -m dagster_project metrics $(ASK)
+
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui

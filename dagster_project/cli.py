@@ -1,4 +1,4 @@
-"""The commands: run, retrain, rebuild, verify, rollback, reject, ui. Exit codes are those of the contract.
+"""The commands: run, retrain, rebuild, verify, rollback, reject, metrics, ui. Exit codes are those of the contract.
 
 Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
 start in the same way.
@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("rollback", help="make the publication before current again")
     commands.add_parser("verify", help="check lake, decisions and publication against their records")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
+    metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
+    metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
     reject.add_argument("load_id")
     options = parser.parse_args(arguments)
@@ -131,6 +133,12 @@ def _reject(house: House, options: argparse.Namespace) -> int:
         lock.release()
 
 
+def _metrics(house: House, options: argparse.Namespace) -> int:
+    from dagster_project import metrics
+
+    return metrics.ask(house, options.question or ["list", "metrics"])
+
+
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
     house.settle_folders()
@@ -168,6 +176,7 @@ _COMMANDS = {
     "rollback": _rollback,
     "reject": _reject,
     "verify": _verify,
+    "metrics": _metrics,
     "ui": _ui,
 }
 

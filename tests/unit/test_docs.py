@@ -1,8 +1,10 @@
-"""Every make target and file that the docs name exists."""
+"""Every make target and file that the docs name exists; what is told in two places is told the same."""
 
 import re
 import subprocess
 from pathlib import Path
+
+import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
@@ -22,3 +24,19 @@ def test_every_link_in_the_docs_leads_somewhere():
     for doc in DOCS:
         for link in re.findall(r"\]\(([^)#]+)\)", doc.read_text()):
             assert link.startswith("https://") or (doc.parent / link).exists(), (doc, link)
+
+
+def test_every_key_figure_is_explained_on_its_page_by_the_metrics_and_in_the_comments():
+    marts = PROJECT / "dbt" / "models" / "marts"
+    page = (PROJECT / "docs" / "kpis.md").read_text("utf-8")
+    explained = dict(re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", (marts / "kpis.md").read_text("utf-8")))
+    metrics = yaml.safe_load((marts / "_metrics.yml").read_text("utf-8"))["metrics"]
+    by_description = {
+        metric["name"] for metric in metrics if metric["description"] == f"{{{{ doc('{metric['name']}') }}}}"
+    }
+    assert by_description == explained.keys() == {metric["name"] for metric in metrics[4:]}
+    comments = (marts / "_kpis.yml").read_text("utf-8")
+    for name, explanation in explained.items():
+        formula, sources = explanation.removesuffix(".").rsplit(" From ", 1)
+        assert f"{formula} | {sources} |" in page, name
+        assert f"{name}: {{{{ doc('{name}') }}}}" in comments, name

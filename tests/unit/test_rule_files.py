@@ -13,6 +13,7 @@ from dagster_project.rule_files import (
     check_attribution_config,
     check_conversion_exports,
     check_journeys,
+    check_kpi_config,
     check_order_rules,
     check_order_statuses,
     check_source_regions,
@@ -144,6 +145,33 @@ def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=told):
         check_attribution_config(file)
+
+
+@pytest.mark.parametrize("line", ["0.40", ".5", "1", "1.0000", "0.0001"])
+def test_a_margin_that_fits(tmp_path: Path, line: str):
+    file = tmp_path / "kpi_config.csv"
+    file.write_text(f"margin_share\n{line}\n", encoding="utf-8")
+    check_kpi_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("margin\n0.4\n", "line 1: the header has to be margin_share"),
+        ("margin_share\n", "it has 0 lines"),
+        ("margin_share\n0.4\n0.5\n", "it has 2 lines"),
+        ("margin_share\n0.00\n", "line 2: margin_share is '0.00'"),
+        ("margin_share\n40%\n", "line 2: margin_share is '40%'"),
+        ("margin_share\n1.01\n", "line 2: margin_share is '1.01'"),
+        ("margin_share\n0.4,1\n", "line 2: margin_share is '0.4'"),
+        ("margin_share\n0.00001\n", "line 2: margin_share is '0.00001'"),
+    ],
+)
+def test_a_margin_that_does_not_fit_is_named(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "kpi_config.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told):
+        check_kpi_config(file)
 
 
 CONVERSIONS = (
