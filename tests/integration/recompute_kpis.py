@@ -37,6 +37,7 @@ class Facts:
     ads: list[Row]
     touchpoints: list[Row]
     attribution: list[Row]
+    fitted_weights: list[Row]
     journey_steps: list[Row]
     channel_of_platform: dict[str, str]
     margin_share: Decimal
@@ -242,10 +243,13 @@ def retention(facts: Facts, new: dict[date, Decimal | None]) -> dict[tuple[str, 
             if any(at - YEAR < order["ordered_at"] <= at for order in orders if is_purchase(order))
         }
 
-    found = {}
-    month = month_of(min(day_of(first["ordered_at"]) for first in facts.firsts.values()))
+    found: dict[tuple[str, date, str, str], Figure] = {}
+    month = months_later(month_of(min(day_of(first["ordered_at"]) for first in facts.firsts.values())), -1)
     while month <= facts.last_day:
         start, end = active(begin_of(month)), active(begin_of(months_later(month, 1)))
+        if not found and not end:
+            month = months_later(month, 1)
+            continue
         found["retention", month, ALL, ALL] = ratio(len(start & end), len(start))
         found["retention_simple", month, ALL, ALL] = ratio(len(end) - (new.get(month) or 0), len(start))
         month = months_later(month, 1)
@@ -283,11 +287,13 @@ def of_models(facts: Facts) -> dict[tuple[str, date, str, str], Figure]:
         at = month_of(day_of(row["ordered_at"])), row["channel"], row["model"]
         revenue[at] += row["revenue_reporting"] or 0
         credit[at] += row["credit"] if row["is_first_order"] else 0
+    unsettled = {(row["month"], row["model"]) for row in facts.fitted_weights if not row["is_final"]}
     found = {}
     for (month, channel), spent in cost.items():
         for model in {row["model"] for row in facts.attribution} if spent else ():
-            found["cac", month, channel, model] = ratio(spent, credit[month, channel, model])
-            found["roas", month, channel, model] = ratio(revenue[month, channel, model], spent)
+            is_final = (month, model) not in unsettled
+            found["cac", month, channel, model] = ratio(spent, credit[month, channel, model], is_final)
+            found["roas", month, channel, model] = ratio(revenue[month, channel, model], spent, is_final)
     return found
 
 

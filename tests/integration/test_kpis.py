@@ -32,6 +32,7 @@ def facts(company: Home, newest_publication: None) -> recompute_kpis.Facts:
         ads=rows(company, "marts.ad_performance"),
         touchpoints=rows(company, "marts.touchpoints"),
         attribution=rows(company, "marts.attribution"),
+        fitted_weights=rows(company, "marts.attribution_channel_weights"),
         journey_steps=rows(company, "marts.journey_steps"),
         channel_of_platform=dict(company.query("select platform, channel from marts.channel_roi where cost > 0")),
         margin_share=Decimal(settings["margin_share"]),

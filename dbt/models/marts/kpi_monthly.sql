@@ -44,6 +44,35 @@ channel_roi as (
 
 ),
 
+-- Markov and Shapley fit a month anew until it is final.
+fitted_months as (
+
+    select
+        month,
+        model,
+        bool_and(is_final) as is_final
+    from {{ ref('attribution_channel_weights') }}
+    group by month, model
+
+),
+
+advertised as (
+
+    select
+        channel_roi.month,
+        channel_roi.channel,
+        channel_roi.model,
+        sum(channel_roi.cost) as cost,
+        sum(channel_roi.new_customers) as new_customers,
+        sum(channel_roi.attributed_revenue) as revenue,
+        bool_and(coalesce(fitted_months.is_final, true)) as is_final
+    from channel_roi
+    left join fitted_months on channel_roi.month = fitted_months.month and channel_roi.model = fitted_months.model
+    group by channel_roi.month, channel_roi.channel, channel_roi.model
+    having sum(channel_roi.cost) <> 0
+
+),
+
 journey_funnel as (
 
     select * from {{ ref('journey_funnel') }}
@@ -396,26 +425,22 @@ of_months as (
         month,
         channel,
         model as variant,
-        {{ kpi_part('sum(cost)') }} as numerator,
-        {{ kpi_part('sum(new_customers)') }} as denominator,
+        {{ kpi_part('cost') }} as numerator,
+        {{ kpi_part('new_customers') }} as denominator,
         true as is_ratio,
-        true as is_complete
-    from channel_roi
-    group by month, channel, model
-    having sum(cost) <> 0
+        is_final as is_complete
+    from advertised
     union all
     select
         'roas' as kpi,
         month,
         channel,
         model as variant,
-        {{ kpi_part('sum(attributed_revenue)') }} as numerator,
-        {{ kpi_part('sum(cost)') }} as denominator,
+        {{ kpi_part('revenue') }} as numerator,
+        {{ kpi_part('cost') }} as denominator,
         true as is_ratio,
-        true as is_complete
-    from channel_roi
-    group by month, channel, model
-    having sum(cost) <> 0
+        is_final as is_complete
+    from advertised
     union all
     select
         'journey_completion' as kpi,

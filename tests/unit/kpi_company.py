@@ -1,0 +1,127 @@
+"""A company whose orders, tickets, messages and touches are written down in a test, and its key figures by the models.
+
+Here: the tables that the models of key figures read, with the columns that they use. Not here: what is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from tests.integration.recompute_kpis import Facts, day_of
+from tests.unit.compiled_models import compiled, model_text
+
+MACROS = ("types", "reporting", "marts_time", "marts_money", "kpis")
+MODELS = ("kpi_daily", "cohort_retention", "kpi_monthly")
+TABLES = {
+    "orders": {
+        "order_id": "varchar", "customer_id": "varchar", "channel": "varchar", "ordered_at": "timestamptz",
+        "reporting_date": "date", "due_amount": "decimal(18, 3)", "net_amount": "decimal(18, 3)",
+        "net_amount_reporting": "decimal(18, 3)", "is_valid": "boolean", "customer_order_number": "integer",
+    },
+    "customers": {
+        "customer_id": "varchar", "source_systems": "varchar", "is_anonymous": "boolean",
+        "marketing_consent": "boolean",
+    },
+    "service_tickets": {
+        "channel": "varchar", "created_at": "timestamptz", "solved_at": "timestamptz", "first_reply_seconds": "bigint",
+        "full_resolution_seconds": "bigint", "csat_score": "decimal(9, 3)", "nps_score": "decimal(9, 3)",
+        "is_one_touch": "boolean",
+    },
+    "messages": {
+        "message_id": "varchar", "source_system": "varchar", "channel": "varchar", "event": "varchar",
+        "occurred_at": "timestamptz",
+    },
+    "ad_performance": {"platform": "varchar", "date": "date", "cost_reporting": "decimal(18, 3)"},
+    "touchpoints": {
+        "customer_id": "varchar", "channel": "varchar", "is_eligible": "boolean", "occurred_at": "timestamptz",
+    },
+    "channel_roi": {
+        "month": "date", "channel": "varchar", "model": "varchar", "cost": "decimal(18, 3)",
+        "new_customers": "decimal(24, 12)", "attributed_revenue": "decimal(18, 3)",
+    },
+    "attribution_channel_weights": {"month": "date", "model": "varchar", "is_final": "boolean"},
+    "journey_funnel": {
+        "journey": "varchar", "entry_month": "date", "runs_completed": "bigint", "runs_ended": "bigint",
+        "runs_left": "bigint", "runs_open": "bigint",
+    },
+}  # fmt: skip
+
+
+class Company:
+    """Rows by table; what a row does not say is NULL, but for the columns that follow from others."""
+
+    def __init__(self, as_of: datetime, margin_share: str = "0.40") -> None:
+        self.as_of, self.margin_share = as_of, margin_share
+        self.rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+
+    def add(self, table: str, **cells: Any) -> None:
+        self.rows[table].append(dict.fromkeys(TABLES[table]) | cells)
+
+    def order(self, customer: str | None, at: datetime, net: str = "10", due: str | None = None, **cells: Any) -> None:
+        amount = Decimal(net)
+        self.add(
+            "orders",
+            order_id=f"o{len(self.rows['orders'])}", customer_id=customer, ordered_at=at, reporting_date=day_of(at),
+            due_amount=Decimal(due or net), net_amount=amount, net_amount_reporting=amount,
+            **{"channel": "shop", "is_valid": True} | cells,
+        )  # fmt: skip
+        if customer and all(row["customer_id"] != customer for row in self.rows["customers"]):
+            self.add(
+                "customers", customer_id=customer, source_systems="shop", is_anonymous=False, marketing_consent=False
+            )
+
+    def touch(self, customer: str, channel: str, at: datetime) -> None:
+        self.add("touchpoints", customer_id=customer, channel=channel, is_eligible=True, occurred_at=at)
+
+    def cost(self, day: Any, amount: str) -> None:
+        self.add("ad_performance", platform="ads", date=day, cost_reporting=Decimal(amount))
+
+    def numbered(self) -> None:
+        numbers: dict[str, int] = {}
+        for order in sorted(self.rows["orders"], key=lambda row: (row["ordered_at"], row["order_id"])):
+            if order["is_valid"] and order["customer_id"] is not None:
+                number = numbers[order["customer_id"]] = numbers.get(order["customer_id"], 0) + 1
+                order["customer_order_number"] = number
+
+    def facts(self) -> Facts:
+        """The same company, for the second working-out."""
+        self.numbered()
+        return Facts(
+            as_of=self.as_of, orders=self.rows["orders"], customers=self.rows["customers"],
+            tickets=self.rows["service_tickets"], messages=self.rows["messages"], ads=self.rows["ad_performance"],
+            touchpoints=self.rows["touchpoints"], attribution=[], fitted_weights=[], journey_steps=[],
+            channel_of_platform={"ads": "paid"}, margin_share=Decimal(self.margin_share),
+        )  # fmt: skip
+
+    def built(self, *models: str) -> duckdb.DuckDBPyConnection:
+        """The tables of the key figures."""
+        self.numbered()
+        db = duckdb.connect(config={"threads": 1})
+        db.execute("set TimeZone = 'UTC'; create schema marts; create schema ops; create schema seeds")
+        for table, columns in TABLES.items():
+            db.execute(f"create table marts.{table} ({', '.join(map(' '.join, columns.items()))})")
+            insert(db, f"marts.{table}", [list(row.values()) for row in self.rows[table]])
+        last_day = day_of(self.as_of) - timedelta(days=1)
+        db.execute("create table ops.run_parameters (as_of timestamptz, as_of_date date)")
+        insert(db, "ops.run_parameters", [[self.as_of, last_day]])
+        db.execute(
+            "create table marts.dates as select cast(day as date) as date, cast(date_trunc('month', day) as date) as"
+            " month_start_date, day(day) as day_of_month"
+            " from generate_series(timestamp '2022-01-01', timestamp '2027-12-31', interval 1 day) as days (day)"
+        )
+        db.execute(
+            f"create table seeds.kpi_config as select cast({self.margin_share} as decimal(9, 4)) as margin_share"
+        )
+        for model in models or MODELS:
+            db.execute(f"create table marts.{model} as {compiled(model_text(model), *MACROS)}")
+        return db
+
+
+def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        db.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
