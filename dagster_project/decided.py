@@ -56,6 +56,29 @@ CONVERSIONS = """
     from restricted.conversion_uploads cross join ops.run_parameters as run_parameters
     order by platform, action, order_id
 """
+# A month's figures when all their windows are over, and then each time one moves.
+KPIS = """
+    select kpi, month, channel, variant, value, cast(null as decimal(24, 6)) as previous_value,
+        cast(null as text) as cause, false as is_change, run_parameters.as_of as changed_at,
+        cast($night as bigint) as night, $run_id as run_id
+    from marts.kpi_monthly as kpi_monthly
+    cross join ops.run_parameters as run_parameters
+    where is_complete and not exists (
+        select 1 from ops.kpis_before as published
+        where published.kpi = kpi_monthly.kpi and published.month = kpi_monthly.month
+            and published.channel = kpi_monthly.channel and published.variant = kpi_monthly.variant
+    )
+    union all
+    select kpi, month, channel, variant, value, previous_value, cause, true as is_change, changed_at,
+        cast($night as bigint) as night, $run_id as run_id
+    from marts.kpi_changes
+    where night = $night
+    order by kpi, month, channel, variant
+"""
+KPI_INPUTS = """
+    select input, month, fingerprint, cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_kpis__inputs where is_other order by input, month
+"""
 
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
@@ -66,6 +89,8 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "identity_bindings": _BINDINGS,
         "reviews": _REVIEWS,
         "conversions": CONVERSIONS,
+        "kpis": KPIS,
+        "kpi_inputs": KPI_INPUTS,
     }
     written = {}
     for table, query in tables.items():

@@ -21,7 +21,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
-TABLES = ("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions")
+TABLES = (
+    "identity",
+    "identity_events",
+    "identity_bindings",
+    "reviews",
+    "models",
+    "rules",
+    "conversions",
+    "kpis",
+    "kpi_inputs",
+)
 HOME_KEY = "home_key"
 
 

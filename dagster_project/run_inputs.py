@@ -34,12 +34,19 @@ _CONVERSION_COLUMNS = (
     *("currency varchar", "converted_at timestamptz", "happened_at timestamptz", "exported_at timestamptz"),
     *("night integer", "run_id varchar"),
 )
+_KPI_COLUMNS = (
+    *("kpi varchar", "month date", "channel varchar", "variant varchar", "value decimal(24, 6)"),
+    *("previous_value decimal(24, 6)", "cause varchar", "is_change boolean", "night integer", "changed_at timestamptz"),
+)
+_KPI_INPUT_COLUMNS = ("input varchar", "month date", "fingerprint ubigint", "night integer")
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
     "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
+    "kpis_before": ("kpis", _KPI_COLUMNS),
+    "kpi_inputs_before": ("kpi_inputs", _KPI_INPUT_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -51,6 +58,8 @@ DESCRIPTIONS = {
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
+    "kpis_before": "Key figures of months as they were first published, and each time they moved.",
+    "kpi_inputs_before": "What the records of months that are over looked like in earlier publications.",
 }
 
 

@@ -39,6 +39,13 @@ class Company:
             " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"
             " happened_at timestamptz)"
         )
+        # No key figure is worked out here.
+        figure = "kpi text, month date, channel text, variant text, value decimal(24, 6)"
+        self.warehouse.execute(
+            f"create table marts.kpi_monthly ({figure}, is_complete boolean); create table marts.kpi_changes ({figure},"
+            " previous_value decimal(24, 6), cause text, changed_at timestamptz, night integer);"
+            "create table intermediate.int_kpis__inputs (input text, month date, fingerprint ubigint, is_other boolean)"
+        )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:
         """Each record and its anchor: known before anonymous, then born first, then by name."""

@@ -6,22 +6,37 @@ Here: the tables that the models of key figures read, with the columns that they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
-from tests.integration.recompute_kpis import Facts, day_of
-from tests.unit.compiled_models import compiled, model_text
+from dagster_project import decided
+from tests.integration.recompute import REPORTING_ZONE
+from tests.integration.recompute_kpis import ALL, Facts, day_of
+from tests.unit.compiled_models import compiled, model_text, relation
 
-MACROS = ("types", "reporting", "marts_time", "marts_money", "kpis")
+__all__ = ["ALL", "AS_OF", "DAY", "MACROS", "Company", "Nights", "insert", "local"]
+
+AS_OF = datetime(2026, 6, 30, 18, tzinfo=UTC)
+DAY = timedelta(days=1)
+MACROS = ("types", "reporting", "marts_time", "marts_money", "marts_incremental", "kpis")
 MODELS = ("kpi_daily", "cohort_retention", "kpi_monthly")
+BEFORE = {
+    "kpis": (
+        "kpi varchar, month date, channel varchar, variant varchar, value decimal(24, 6),"
+        " previous_value decimal(24, 6), cause varchar, is_change boolean, changed_at timestamptz, night integer,"
+        " run_id varchar"
+    ),
+    "kpi_inputs": "input varchar, month date, fingerprint ubigint, night integer, run_id varchar",
+}
 TABLES = {
     "orders": {
         "order_id": "varchar", "customer_id": "varchar", "channel": "varchar", "ordered_at": "timestamptz",
         "reporting_date": "date", "due_amount": "decimal(18, 3)", "net_amount": "decimal(18, 3)",
         "net_amount_reporting": "decimal(18, 3)", "is_valid": "boolean", "customer_order_number": "integer",
+        "refund_amount": "decimal(18, 3)",
     },
     "customers": {
         "customer_id": "varchar", "source_systems": "varchar", "is_anonymous": "boolean",
@@ -30,14 +45,18 @@ TABLES = {
     "service_tickets": {
         "channel": "varchar", "created_at": "timestamptz", "solved_at": "timestamptz", "first_reply_seconds": "bigint",
         "full_resolution_seconds": "bigint", "csat_score": "decimal(9, 3)", "nps_score": "decimal(9, 3)",
-        "is_one_touch": "boolean",
+        "is_one_touch": "boolean", "_fingerprint": "ubigint",
     },
     "messages": {
         "message_id": "varchar", "source_system": "varchar", "channel": "varchar", "event": "varchar",
-        "occurred_at": "timestamptz",
+        "occurred_at": "timestamptz", "message_event_id": "varchar",
     },
-    "ad_performance": {"platform": "varchar", "date": "date", "cost_reporting": "decimal(18, 3)"},
+    "ad_performance": {
+        "ad_performance_id": "varchar", "platform": "varchar", "date": "date", "cost": "decimal(18, 3)",
+        "currency": "varchar", "cost_reporting": "decimal(18, 3)",
+    },
     "touchpoints": {
+        "touchpoint_id": "varchar",
         "customer_id": "varchar", "channel": "varchar", "is_eligible": "boolean", "occurred_at": "timestamptz",
     },
     "channel_roi": {
@@ -50,6 +69,11 @@ TABLES = {
         "runs_left": "bigint", "runs_open": "bigint",
     },
 }  # fmt: skip
+
+
+def local(*parts: int) -> datetime:
+    """A time of the reporting zone."""
+    return datetime(*parts, tzinfo=REPORTING_ZONE)
 
 
 class Company:
@@ -68,6 +92,7 @@ class Company:
             "orders",
             order_id=f"o{len(self.rows['orders'])}", customer_id=customer, ordered_at=at, reporting_date=day_of(at),
             due_amount=Decimal(due or net), net_amount=amount, net_amount_reporting=amount,
+            refund_amount=Decimal(due or net) - amount,
             **{"channel": "shop", "is_valid": True} | cells,
         )  # fmt: skip
         if customer and all(row["customer_id"] != customer for row in self.rows["customers"]):
@@ -76,10 +101,15 @@ class Company:
             )
 
     def touch(self, customer: str, channel: str, at: datetime) -> None:
-        self.add("touchpoints", customer_id=customer, channel=channel, is_eligible=True, occurred_at=at)
+        self.add(
+            "touchpoints", touchpoint_id=f"t{len(self.rows['touchpoints'])}", customer_id=customer, channel=channel,
+            is_eligible=True, occurred_at=at,
+        )  # fmt: skip
 
     def cost(self, day: Any, amount: str) -> None:
-        self.add("ad_performance", platform="ads", date=day, cost_reporting=Decimal(amount))
+        cost = Decimal(amount)
+        self.add("ad_performance", ad_performance_id=f"ads {day}", platform="ads", date=day, cost=cost, currency="CNY",
+                 cost_reporting=cost)  # fmt: skip
 
     def numbered(self) -> None:
         numbers: dict[str, int] = {}
@@ -118,8 +148,52 @@ class Company:
             f"create table seeds.kpi_config as select cast({self.margin_share} as decimal(9, 4)) as margin_share"
         )
         for model in models or MODELS:
-            db.execute(f"create table marts.{model} as {compiled(model_text(model), *MACROS)}")
+            build(db, model)
         return db
+
+
+class Nights:
+    """Publications of a company one after the other, each with what those before it decided."""
+
+    def __init__(self) -> None:
+        self.night = 0
+        self.decided: dict[str, list[tuple[Any, ...]]] = {"kpis": [], "kpi_inputs": []}
+
+    def publish(
+        self,
+        company: Company,
+        rates: Sequence[tuple[Any, ...]] = (),
+        moved: Sequence[str] = (),
+        is_current: bool = True,
+    ) -> list[tuple[Any, ...]]:
+        """Tonight's changes: figure, channel, month, cause, value before and since. `moved`: ids that changed."""
+        self.night += 1
+        db = company.built()
+        db.execute(f"alter table ops.run_parameters add column night integer default {self.night}")
+        db.execute("create schema intermediate")
+        db.execute("create table intermediate.int_fx__daily_rates (currency varchar, date date, rate decimal(20, 8))")
+        insert(db, "intermediate.int_fx__daily_rates", rates)
+        db.execute(
+            "create table intermediate.int_identity__changes (event varchar, customer_id varchar,"
+            " other_customer_id varchar)"
+        )
+        insert(db, "intermediate.int_identity__changes", [["merged", customer, None] for customer in moved])
+        for table, columns in BEFORE.items():
+            db.execute(f"create table ops.{table}_before ({columns})")
+            insert(db, f"ops.{table}_before", self.decided[table])
+        build(db, "int_kpis__inputs")
+        build(db, "kpi_changes")
+        if is_current:
+            for table, query in (("kpis", decided.KPIS), ("kpi_inputs", decided.KPI_INPUTS)):
+                self.decided[table] += db.execute(query, {"night": self.night, "run_id": str(self.night)}).fetchall()
+        return db.execute(
+            "select kpi, channel, month, cause, previous_value, value from marts.kpi_changes where night = ?"
+            " order by all", [self.night]
+        ).fetchall()  # fmt: skip
+
+
+def build(db: duckdb.DuckDBPyConnection, model: str) -> None:
+    db.execute(f"create table {relation(model)} as {compiled(model_text(model), *MACROS)}")
 
 
 def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -11,18 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration import recompute_kpis
-from tests.integration.recompute import REPORTING_ZONE
 from tests.unit.compiled_models import compiled, model_text
-from tests.unit.kpi_company import MACROS, Company, insert
+from tests.unit.kpi_company import ALL, AS_OF, DAY, MACROS, Company, insert, local
 
-MICROSECOND, DAY = timedelta(microseconds=1), timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 YEAR = 365 * DAY
-AS_OF = datetime(2026, 6, 30, 18, tzinfo=UTC)
-ALL = "(all)"
-
-
-def local(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=REPORTING_ZONE)
 
 
 def value(db: duckdb.DuckDBPyConnection, kpi: str, day: date, channel: str = ALL):
