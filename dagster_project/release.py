@@ -98,6 +98,13 @@ def current(house: House) -> str | None:
     return Path(os.readlink(link)).name if link.is_symlink() else None
 
 
+def current_table(house: House, table: str) -> Path | None:
+    """The folder of Parquet files of a table, `marts.orders` say, in the release that readers see."""
+    run_id = current(house)
+    folder = house.published / "releases" / str(run_id) / "parquet" / table
+    return folder if run_id and folder.is_dir() else None
+
+
 def recover(house: House, decisions: Decisions) -> None:
     """Finish what a crash left half done: note a release that was made current, drop the rest.
 

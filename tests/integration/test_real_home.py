@@ -24,6 +24,9 @@ RECEIPTS = (
     "customer_street,customer_birth_date,total_amount,discount_amount,tax_amount,rounding_amount,payment_method,"
     "original_receipt_id,original_order_name,status,cashier,updated_at"
 )
+LATE_BUYER = (
+    "select customer_id is not null, customer_order_number, is_first_order from marts.orders where order_id = 'pos-R98'"
+)
 LINES = "receipt_id,line_no,sku,product_name,category,quantity,unit_price,discount_amount,tax_amount,updated_at"
 
 
@@ -35,12 +38,14 @@ def till(path: Path) -> sqlite3.Connection:
     return database
 
 
-def sell(database: sqlite3.Connection, number: int, total: str, sold_at: str, currency: str = "CNY") -> None:
+def sell(
+    database: sqlite3.Connection, number: int, total: str, sold_at: str, currency: str = "CNY", buyer: str = "M1"
+) -> None:
     database.execute(
         "insert into receipts (receipt_id, receipt_no, store_id, kind, sold_at, currency, member_no, total_amount,"
         " discount_amount, tax_amount, rounding_amount, payment_method, status, updated_at)"
-        " values (?, ?, 'S1', 'sale', ?, ?, 'M1', ?, '0', '0', '0', 'cash', 'completed', ?)",
-        [f"R{number}", f"{number}", sold_at, currency, total, sold_at],
+        " values (?, ?, 'S1', 'sale', ?, ?, ?, ?, '0', '0', '0', 'cash', 'completed', ?)",
+        [f"R{number}", f"{number}", sold_at, currency, buyer, total, sold_at],
     )
     database.execute(
         "insert into receipt_lines (receipt_id, line_no, sku, product_name, category, quantity, unit_price,"
@@ -50,6 +55,14 @@ def sell(database: sqlite3.Connection, number: int, total: str, sold_at: str, cu
     database.commit()
 
 
+def join(database: sqlite3.Connection, member: str, name: str, phone: str, at: str) -> None:
+    database.execute(
+        "insert into members (member_no, full_name, phone, city, country, joined_at, updated_at) values"
+        " (?, ?, ?, 'Shanghai', 'CN', ?, ?)",
+        [member, name, phone, at, at],
+    )
+
+
 @pytest.fixture(scope="module")
 def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, sqlite3.Connection]:
     file = tmp_path_factory.mktemp("till") / "till.sqlite"
@@ -57,13 +70,11 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     database.execute(
         "insert into stores values ('S1', 'Bund', 'Shanghai', 'CN', 'Asia/Shanghai', 'CNY', '2026-01-01T00:00:00Z')"
     )
-    database.execute(
-        "insert into members (member_no, full_name, phone, city, country, joined_at, updated_at) values"
-        " ('M1', '王芳', '138 1234 5678', 'Shanghai', 'CN', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')"
-    )
+    join(database, "M1", "王芳", "138 1234 5678", "2026-01-01T00:00:00Z")
     for number in range(1, 31):
         sell(database, number, "10.10", f"2026-06-{number:02d}T04:00:00Z" if number < 30 else "2026-06-29T05:00:00Z")
     sell(database, 99, "x12.00", "2026-06-29T06:00:00Z")
+    sell(database, 98, "3.00", "2026-06-29T07:00:00Z", buyer="M2")
     home = make_home(
         "shop", SOURCES__POS__DATABASE_URL=f"sqlite:///{file}", OMNIHOUSE_AS_OF=AS_OF, OMNIHOUSE_DEMO="auto"
     )
@@ -85,7 +96,8 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
 
 def test_good_rows_are_published_and_wrong_ones_are_set_aside_with_a_reason(shop):
     home, _ = shop
-    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(30, Decimal("303.000"))]
+    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(31, Decimal("306.000"))]
+    assert home.query(LATE_BUYER) == [(False, None, None)]
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(20,)]
     set_aside = home.query("select source_table, key, rule, reason from ops.quarantine order by all")
     assert [row[:3] for row in set_aside if row[0] == "receipts"] == [("receipts", "R99", "total_not_a_number")]
@@ -105,10 +117,13 @@ def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothi
         "update receipts set total_amount = '12.00', updated_at = '2026-06-30T01:00:00Z' where receipt_id = 'R99'"
     )
     database.execute("update receipt_lines set updated_at = '2026-06-30T01:00:00Z' where receipt_id = 'R99'")
+    # The member whom a receipt of the night before names joins late.
+    join(database, "M2", "李娜", "139 8765 4321", "2026-06-30T01:00:00Z")
     database.commit()
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(31, Decimal("315.000"))]
+    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(32, Decimal("318.000"))]
+    assert home.query(LATE_BUYER) == [(True, 1, True)]
     assert home.query("select count(*) from ops.quarantine where source_table like 'receipt%'") == [(0,)]
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(20,)]
 
@@ -123,7 +138,23 @@ def test_a_withdrawn_load_leaves_at_the_next_run(shop):
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(0,)]
-    assert home.query("select count(*) from marts.orders") == [(31,)]
+    assert home.query("select count(*) from marts.orders") == [(32,)]
+
+
+def test_an_erased_persons_order_keeps_its_number_for_ever_and_names_nobody(shop):
+    home, database = shop
+    database.execute("delete from members where member_no = 'M2'")
+    database.commit()
+    (late,) = home.query(
+        "select load_id from ops.loads where source_table = 'members' and rows_landed > 0 order by load_id desc limit 1"
+    )
+    assert home.run("reject", late[0]).returncode == 0
+    for _ in ("the night without the person", "any later one"):
+        outcome = home.run()
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        assert home.query(LATE_BUYER) == [(False, 1, True)]
+        assert home.query("select count(*), count(customer_id) from marts.orders") == [(32, 31)]
+    assert ("erased",) in home.query("select reason from marts.customer_id_history")
 
 
 def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
