@@ -183,7 +183,7 @@ def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on
     assert "google_ads" in outcome.stdout
     assert "report.csv" in outcome.stdout
     assert "Traceback" not in outcome.stdout + outcome.stderr
-    assert home.query("select count(*) from marts.orders") == [(33,)]
+    assert home.query("select count(*) from marts.orders") == [(34,)]
     assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
     (folder / "report.csv").unlink()
 
