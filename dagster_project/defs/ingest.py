@@ -334,5 +334,6 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                     if counted is None:
                         raise StepFailed(f"{source.schema}.{table.name} cannot be counted.")
                     rows[asset_key(source.schema, table.name)] = counted[0]
+                    night.raw_rows[source.schema, table.name] = counted[0]
         night.layers["lake"] = step.rows = sum(count for key, count in rows.items() if key.path[0] != "ops")
     return rows
