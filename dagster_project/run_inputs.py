@@ -39,6 +39,7 @@ _KPI_COLUMNS = (
     *("previous_value decimal(24, 6)", "cause varchar", "is_change boolean", "night integer", "changed_at timestamptz"),
 )
 _KPI_INPUT_COLUMNS = ("input varchar", "month date", "fingerprint ubigint", "night integer")
+_NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -47,6 +48,7 @@ _DECIDED = {
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
     "kpis_before": ("kpis", _KPI_COLUMNS),
     "kpi_inputs_before": ("kpi_inputs", _KPI_INPUT_COLUMNS),
+    "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -60,6 +62,8 @@ DESCRIPTIONS = {
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
     "kpis_before": "Key figures of months as they were first published, and each time they moved.",
     "kpi_inputs_before": "What the records of months that are over looked like in earlier publications.",
+    "order_numbers_before": "The numbers of orders whose persons are erased since.",
+    "orders_published": "The orders that readers see while this run goes on: person and number.",
 }
 
 
@@ -72,12 +76,14 @@ def write_run_inputs(
     as_of_date: date,
     decisions: Decisions,
     seeds: Path,
+    published_orders: Path | None = None,
     accept_restatement: bool = False,
     retrain: bool = False,
 ) -> None:
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
-    `seeds`: the rule files of this run, the company's own in place of shipped ones.
+    `seeds`: the rule files of this run, the company's own in place of shipped ones. `published_orders`: the folder of
+    the orders in the current release, if there is one.
     """
     before = decisions.versions()
     _table(
@@ -102,6 +108,17 @@ def write_run_inputs(
     )
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    # A view, because hardly a night looks into it.
+    asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
+    warehouse.execute(
+        f"create or replace view ops.orders_published as select {asked} from "
+        + (
+            f"read_parquet('{_quoted(published_orders / '*.parquet')}')"
+            if published_orders
+            else "(select null::varchar as order_id, null::varchar as customer_id, null as customer_order_number)"
+            " where order_id is not null"
+        )
+    )
     _table(
         warehouse,
         "identity_overrides_before",
@@ -111,6 +128,10 @@ def write_run_inputs(
     _table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:
