@@ -57,6 +57,12 @@ CONVERSIONS = """
     order by platform, action, order_id
 """
 
+# How long gaps were in the quarters that closed since the last publication: late records do not move them any more.
+_GAP_MEDIANS = """
+    select quarter, category, gaps, median_seconds, cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_customers__gap_medians where is_new order by quarter, category
+"""
+
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
     """Append everything that tonight decides; returns the number of ids decided."""
@@ -66,6 +72,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "identity_bindings": _BINDINGS,
         "reviews": _REVIEWS,
         "conversions": CONVERSIONS,
+        "gap_medians": _GAP_MEDIANS,
     }
     written = {}
     for table, query in tables.items():

@@ -34,12 +34,14 @@ _CONVERSION_COLUMNS = (
     *("currency varchar", "converted_at timestamptz", "happened_at timestamptz", "exported_at timestamptz"),
     *("night integer", "run_id varchar"),
 )
+_GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
     "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
+    "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -51,6 +53,7 @@ DESCRIPTIONS = {
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
+    "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
 }
 
 

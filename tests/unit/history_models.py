@@ -33,11 +33,15 @@ class Company:
         self.warehouse = duckdb.connect()
         self.warehouse.execute("set TimeZone = 'UTC'; set threads = 1")
         self.warehouse.execute("create schema intermediate; create schema marts; create schema ops")
-        # Nothing is exported here.
+        # Nothing is exported here, and nothing bought.
         self.warehouse.execute(
             "create schema restricted; create table restricted.conversion_uploads (platform text, action text,"
             " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"
             " happened_at timestamptz)"
+        )
+        self.warehouse.execute(
+            "create table intermediate.int_customers__gap_medians (quarter date, category text, gaps bigint,"
+            " median_seconds double, is_new boolean)"
         )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:
