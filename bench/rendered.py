@@ -24,7 +24,7 @@ _MACROS = (
     "marts_incremental",
     "largest_remainder",
     "attribution",
-    "lifecycle",
+    *("lifecycle", "value"),
 )
 
 
@@ -90,6 +90,11 @@ class _Dbt:
 
     def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
         self.ref = session.table
+        self._session = session
+
+    def source(self, _: str, table: str) -> duckdb.DuckDBPyRelation:
+        """A table that no model makes."""
+        return self._session.table(table)
 
     def config(self, **_: Any) -> None:
         """Nothing to configure here."""

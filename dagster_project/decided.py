@@ -63,6 +63,11 @@ _GAP_MEDIANS = """
     from intermediate.int_customers__gap_medians where is_new order by quarter, category
 """
 
+_VALUE_FITS = """
+    select * exclude (is_new), cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_customers__value_fits where is_new order by as_of_date
+"""
+
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
     """Append everything that tonight decides; returns the number of ids decided."""
@@ -73,6 +78,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "reviews": _REVIEWS,
         "conversions": CONVERSIONS,
         "gap_medians": _GAP_MEDIANS,
+        "value_fits": _VALUE_FITS,
     }
     written = {}
     for table, query in tables.items():

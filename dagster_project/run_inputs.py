@@ -35,6 +35,12 @@ _CONVERSION_COLUMNS = (
     *("night integer", "run_id varchar"),
 )
 _GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
+_VALUE_FIT_COLUMNS = (
+    *("unit varchar", "reason varchar", "customers bigint", "repeat_buyers bigint", "weeks bigint"),
+    *("holdout_weeks bigint", "holdout_customers bigint", "r double", "alpha double", "a double", "b double"),
+    *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
+    *("holdout_coverage double", "as_of_date date", "fitted_at timestamptz", "night integer"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -42,6 +48,7 @@ _DECIDED = {
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
     "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
+    "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -53,6 +60,7 @@ DESCRIPTIONS = {
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
+    "value_fits_before": "Fits of the models of repeat buying that publications used.",
     "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
 }
 

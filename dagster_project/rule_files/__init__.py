@@ -19,6 +19,7 @@ from dagster_project.rule_files.sources import (
     check_source_regions,
     check_source_trust,
 )
+from dagster_project.rule_files.value import check_product_costs, check_value_config
 
 __all__ = [
     "check_all",
@@ -28,8 +29,10 @@ __all__ = [
     "check_lifecycle_config",
     "check_order_rules",
     "check_order_statuses",
+    "check_product_costs",
     "check_source_regions",
     "check_source_trust",
+    "check_value_config",
 ]
 
 
@@ -43,3 +46,5 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_conversion_exports(rule_file("conversion_exports.csv"))
     check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))
     check_lifecycle_config(rule_file("lifecycle_config.csv"))
+    check_value_config(rule_file("value_config.csv"))
+    check_product_costs(rule_file("product_costs.csv"))

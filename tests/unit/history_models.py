@@ -41,7 +41,8 @@ class Company:
         )
         self.warehouse.execute(
             "create table intermediate.int_customers__gap_medians (quarter date, category text, gaps bigint,"
-            " median_seconds double, is_new boolean)"
+            " median_seconds double, is_new boolean);"
+            "create table intermediate.int_customers__value_fits (as_of_date date, is_new boolean)"
         )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:
