@@ -17,7 +17,15 @@ from jinja2 import Environment, Template
 
 DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
-_MACROS = ("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution")
+_MACROS = (
+    "reporting",
+    "marts_time",
+    "marts_money",
+    "marts_incremental",
+    "largest_remainder",
+    "attribution",
+    *("lifecycle", "value"),
+)
 
 
 class Models:
@@ -82,6 +90,11 @@ class _Dbt:
 
     def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
         self.ref = session.table
+        self._session = session
+
+    def source(self, _: str, table: str) -> duckdb.DuckDBPyRelation:
+        """A table that no model makes."""
+        return self._session.table(table)
 
     def config(self, **_: Any) -> None:
         """Nothing to configure here."""

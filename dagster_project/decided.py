@@ -88,6 +88,17 @@ KPI_INPUTS = """
     from intermediate.int_kpis__inputs where is_other order by input, month
 """
 
+# How long gaps were in the quarters that closed since the last publication: late records do not move them any more.
+_GAP_MEDIANS = """
+    select quarter, category, gaps, median_seconds, cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_customers__gap_medians where is_new order by quarter, category
+"""
+
+_VALUE_FITS = """
+    select * exclude (is_new), cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_customers__value_fits where is_new order by as_of_date
+"""
+
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
     """Append everything that tonight decides; returns the number of ids decided."""
@@ -100,6 +111,8 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "kpis": KPIS,
         "kpi_inputs": KPI_INPUTS,
         "order_numbers": _ORDER_NUMBERS,
+        "gap_medians": _GAP_MEDIANS,
+        "value_fits": _VALUE_FITS,
     }
     written = {}
     for table, query in tables.items():

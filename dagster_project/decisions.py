@@ -1,4 +1,5 @@
-"""What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions.
+"""What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions,
+how long gaps between purchases were when a quarter had closed, fits of the models of repeat buying.
 
 Appended to `lake/_decisions/`, keyed by run. A decision counts only if its run's release was made current: it is
 written before the swap, and the list of publications says afterwards which runs those were, with the checksum of each
@@ -22,15 +23,8 @@ import pyarrow.parquet as pq
 
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
 TABLES = (
-    "identity",
-    "identity_events",
-    "identity_bindings",
-    "reviews",
-    "models",
-    "rules",
-    "conversions",
-    "kpis",
-    "kpi_inputs",
+    *("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions"),
+    *("order_numbers", "kpis", "kpi_inputs", "gap_medians", "value_fits"),
 )
 HOME_KEY = "home_key"
 

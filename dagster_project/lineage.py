@@ -29,6 +29,10 @@ _RESOLVED = [
 ]
 # int_attribution__weights: the models are fitted on all paths of a month.
 _COUNTED = [("intermediate", "int_attribution__path_counts", name) for name in ("path", "conversions", "nulls")]
+# int_customers__value_fits and …_predictions: fitted on all histories.
+_HISTORIES = [("intermediate", "int_customers__value_histories", name) for name in ("frequency", "recency", "t")]
+_VALUES = [("intermediate", "int_customers__value_histories", name) for name in ("valued_days", "mean_value")]
+_FITTED = [("intermediate", "int_customers__value_fits", name) for name in ("r", "alpha", "a", "b")]
 _ATTRIBUTES = ("full_name", "gender", "city", "country", "member_level", "birth_date")
 BY_HAND: dict[str, Lineage] = {
     # Columns become rows here, which the reader of SQL does not follow.
@@ -66,6 +70,22 @@ BY_HAND: dict[str, Lineage] = {
         "month_conversions": _COUNTED[1:2],
         "month_nulls": _COUNTED[2:],
         **{name: list(_COUNTED) for name in ("weight", "share", "conversions")},
+    },
+    "int_customers__value_fits": {
+        **{name: list(_HISTORIES) for name in ("r", "alpha", "a", "b", "customers", "repeat_buyers")},
+        **{name: list(_VALUES) for name in ("p", "q", "v")},
+        "as_of_date": [("intermediate", "int_customers__value_histories", "as_of_date")],
+        "unit": [("seeds", "value_config", "unit")],
+    },
+    "int_customers__value_predictions": {
+        **{name: [column] for name, column in zip(("frequency", "recency", "t"), _HISTORIES, strict=True)},
+        **{
+            name: [*_HISTORIES, *_FITTED]
+            for name in (
+                *("alive_probability", "predicted_purchases"),
+                *("predicted_purchases_low", "predicted_purchases_high"),
+            )
+        },
     },
     "int_identity__clusters": {
         name: list(_RESOLVED)

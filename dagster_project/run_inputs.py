@@ -40,6 +40,13 @@ _KPI_COLUMNS = (
 )
 _KPI_INPUT_COLUMNS = ("input varchar", "month date", "fingerprint ubigint", "night integer")
 _NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
+_GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
+_VALUE_FIT_COLUMNS = (
+    *("unit varchar", "reason varchar", "customers bigint", "repeat_buyers bigint", "weeks bigint"),
+    *("holdout_weeks bigint", "holdout_customers bigint", "r double", "alpha double", "a double", "b double"),
+    *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
+    *("holdout_coverage double", "as_of_date date", "fitted_at timestamptz", "night integer"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -49,6 +56,8 @@ _DECIDED = {
     "kpis_before": ("kpis", _KPI_COLUMNS),
     "kpi_inputs_before": ("kpi_inputs", _KPI_INPUT_COLUMNS),
     "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
+    "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
+    "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -64,6 +73,8 @@ DESCRIPTIONS = {
     "kpi_inputs_before": "What the records of months that are over looked like in earlier publications.",
     "order_numbers_before": "The numbers of orders whose persons are erased since.",
     "orders_published": "The orders that readers see while this run goes on: person and number.",
+    "value_fits_before": "Fits of the models of repeat buying that publications used.",
+    "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
 }
 
 

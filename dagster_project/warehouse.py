@@ -24,6 +24,7 @@ _CODE_THAT_SHAPES_ROWS = (
     ("dbt", "dbt_project.yml"),
     ("identity", "*.py"),
     ("attribution", "*.py"),
+    ("prediction", "*.py"),
 )
 
 

@@ -28,10 +28,11 @@ _FED_BY = {
     "ad_performance": ("stg_exports__ad_performance",),
     "customer_rfm": (),
     "customer_lifecycle": ("stg_shopify__customers", "stg_pos__members"),
+    "customer_value": (),
 }
 
 
-_PER_PERSON = ("customers", "customer_rfm", "customer_lifecycle")
+_PER_PERSON = ("customers", "customer_rfm", "customer_lifecycle", "customer_value")
 
 
 def build_mart_gates(house: House) -> dg.AssetChecksDefinition:

@@ -13,12 +13,14 @@ from dagster_project.rule_files.attribution import check_attribution_config
 from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
 from dagster_project.rule_files.kpis import check_kpi_config
+from dagster_project.rule_files.lifecycle import check_lifecycle_config
 from dagster_project.rule_files.sources import (
     check_order_rules,
     check_order_statuses,
     check_source_regions,
     check_source_trust,
 )
+from dagster_project.rule_files.value import check_product_costs, check_value_config
 
 __all__ = [
     "check_all",
@@ -26,10 +28,13 @@ __all__ = [
     "check_conversion_exports",
     "check_journeys",
     "check_kpi_config",
+    "check_lifecycle_config",
     "check_order_rules",
     "check_order_statuses",
+    "check_product_costs",
     "check_source_regions",
     "check_source_trust",
+    "check_value_config",
 ]
 
 
@@ -43,3 +48,6 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_conversion_exports(rule_file("conversion_exports.csv"))
     check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))
     check_kpi_config(rule_file("kpi_config.csv"))
+    check_lifecycle_config(rule_file("lifecycle_config.csv"))
+    check_value_config(rule_file("value_config.csv"))
+    check_product_costs(rule_file("product_costs.csv"))

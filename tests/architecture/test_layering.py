@@ -11,18 +11,24 @@ PROJECT = Path(__file__).resolve().parents[2]
 RUFF = Path(sys.executable).parent / "ruff"
 FORBIDDEN = {
     "ingestion": {
-        "identity", "attribution", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
+        "identity", "attribution", "prediction", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
         "great_expectations",
     },
     "identity": {
-        "ingestion", "attribution", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
-        "great_expectations", "duckdb",
+        "ingestion", "attribution", "prediction", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
+        "dlt", "great_expectations", "duckdb",
     },
     "attribution": {
-        "ingestion", "identity", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
-        "great_expectations", "duckdb",
+        "ingestion", "identity", "prediction", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
+        "dlt", "great_expectations", "duckdb",
     },
-    "expectations": {"ingestion", "identity", "attribution", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt"},
+    "prediction": {
+        "ingestion", "identity", "attribution", "expectations", "dagster_project", "dagster", "dagster_dbt", "dbt",
+        "dlt", "great_expectations", "duckdb",
+    },
+    "expectations": {
+        "ingestion", "identity", "attribution", "prediction", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
+    },
 }  # fmt: skip
 
 

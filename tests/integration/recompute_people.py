@@ -13,10 +13,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,10 @@ from tests.integration.recompute import (
     ZERO,
     Books,
     Order,
-    in_minor_units,
     instant,
     seed_rows,
 )
+from tests.integration.recompute_lifecycle import Medians, Purchase, medians_of, stages
 from tests.integration.recompute_statements import published_key, statements
 
 Value = tuple[str, str]
@@ -370,64 +369,21 @@ def largest_category(order: Order) -> str | None:
     return min(totals, key=lambda category: (-totals[category], category), default=None)
 
 
-def quarter(at: datetime) -> int:
-    local = at.astimezone(REPORTING_ZONE)
-    return local.year * 4 + (local.month - 1) // 3
-
-
-def median(values: list[int]) -> Fraction:
-    ordered = sorted(values)
-    return Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2)
-
-
 def lifecycle(
-    bought: dict[str, list[Order]], first_seen: dict[str, datetime], as_of: datetime, day: date
+    bought: dict[str, list[Order]], first_seen: dict[str, datetime], as_of: datetime, medians: Medians
 ) -> dict[str, list[tuple[str, datetime, datetime | None]]]:
     """Per person the stages entered by the as-of, each with its start and its end."""
-    config = seed_rows("lifecycle_config")[0]
     qualifying = {
-        customer: [order for order in orders if order.ordered_at <= as_of and is_qualifying(order, day)]
+        customer: [
+            Purchase(order.ordered_at, largest_category(order))
+            for order in orders
+            if order.ordered_at <= as_of and is_qualifying(order, date.max)
+        ]
         for customer, orders in bought.items()
     }
-    gaps: dict[tuple[int, str | None], list[int]] = defaultdict(list)
-    for orders in qualifying.values():
-        for before, order in pairwise(orders):
-            seconds = int((order.ordered_at - before.ordered_at).total_seconds())
-            for category in {None, largest_category(order)}:
-                gaps[quarter(order.ordered_at), category].append(seconds)
-
-    def usual(order: Order) -> Fraction:
-        last = quarter(order.ordered_at) - 1
-        category = largest_category(order)
-        own_category = gaps.get((last, category), []) if category else []
-        if len(own_category) >= int(config["min_category_gaps"]):
-            return median(own_category)
-        everything = gaps.get((last, None), [])
-        return median(everything) if everything else Fraction(int(config["fixed_gap_days"]) * 86400)
-
-    found = {}
-    for customer, seen in first_seen.items():
-        orders = qualifying.get(customer, [])
-        stages: list[tuple[str, datetime]] = [("prospect", seen)]
-        if orders and seen >= orders[0].ordered_at:
-            stages = []
-        own: list[int] = []
-        for number, order in enumerate(orders):
-            if number:
-                own.append(int((order.ordered_at - orders[number - 1].ordered_at).total_seconds()))
-            gap = (sum(own) + int(config["prior_gaps"]) * usual(order)) / (len(own) + int(config["prior_gaps"]))
-            gap = min(
-                max(gap, Fraction(int(config["min_gap_days"]) * 86400)), Fraction(int(config["max_gap_days"]) * 86400)
-            )
-            stage = "new" if not number else "won_back" if stages[-1][0] in ("dormant", "lost") else "active"
-            until = orders[number + 1].ordered_at if number + 1 < len(orders) else datetime.max.replace(tzinfo=UTC)
-            stages.append((stage, order.ordered_at))
-            for silent in ("at_risk", "dormant", "lost"):
-                begins = order.ordered_at + timedelta(
-                    seconds=int(in_minor_units(gap * Fraction(config[f"{silent}_factor"]), 0))
-                )
-                if begins < until and begins <= as_of:
-                    stages.append((silent, begins))
-        ends = [*(at for _, at in stages[1:]), None]
-        found[customer] = [(stage, at, end) for (stage, at), end in zip(stages, ends, strict=True)]
-    return found
+    known = medians_of(qualifying.values(), REPORTING_ZONE) | medians
+    config = seed_rows("lifecycle_config")[0]
+    return {
+        customer: stages(qualifying.get(customer, []), seen, as_of, known, config, REPORTING_ZONE)
+        for customer, seen in first_seen.items()
+    }

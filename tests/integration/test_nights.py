@@ -19,7 +19,8 @@ from tests.integration.conftest import PROJECT, Home, differences
 
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
-    "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
+    "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments", "products",
+    "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
     "exported_conversions",
     "journey_steps", "journey_funnel",
@@ -260,7 +261,7 @@ def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md"])
 def test_every_query_of_a_page_answers(company: Home, page: str):
     queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
     assert queries

@@ -33,7 +33,7 @@ class Company:
         self.warehouse = duckdb.connect()
         self.warehouse.execute("set TimeZone = 'UTC'; set threads = 1")
         self.warehouse.execute("create schema intermediate; create schema marts; create schema ops")
-        # Nothing is exported here.
+        # Nothing is exported here, and nothing bought.
         self.warehouse.execute(
             "create schema restricted; create table restricted.conversion_uploads (platform text, action text,"
             " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"
@@ -45,6 +45,11 @@ class Company:
             f"create table marts.kpi_monthly ({figure}, is_complete boolean); create table marts.kpi_changes ({figure},"
             " previous_value decimal(24, 6), cause text, changed_at timestamptz, night integer);"
             "create table intermediate.int_kpis__inputs (input text, month date, fingerprint ubigint, is_other boolean)"
+        )
+        self.warehouse.execute(
+            "create table intermediate.int_customers__gap_medians (quarter date, category text, gaps bigint,"
+            " median_seconds double, is_new boolean);"
+            "create table intermediate.int_customers__value_fits (as_of_date date, is_new boolean)"
         )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:

@@ -14,6 +14,7 @@ from dagster_project.rule_files import (
     check_conversion_exports,
     check_journeys,
     check_kpi_config,
+    check_lifecycle_config,
     check_order_rules,
     check_order_statuses,
     check_source_regions,
@@ -307,3 +308,44 @@ def test_the_types_that_journeys_may_name_are_those_of_the_touchpoints():
     values = kind["data_tests"][0]["accepted_values"]["arguments"]["values"]
     # Visits to a store come from exports alone, whose kinds of contact the models do not limit.
     assert sorted({*values, "store_visit"}) == sorted(TOUCHPOINT_TYPES)
+
+
+LIFECYCLE = (
+    "mode,at_risk_factor,dormant_factor,lost_factor,prior_gaps,min_category_gaps,min_gap_days,max_gap_days,"
+    "default_gap_days,at_risk_days,dormant_days,lost_days\n"
+)
+
+
+@pytest.mark.parametrize(
+    "line", ["fixed,0.5,0.501,999.999,1,1,7,7,1,1,2,9999", "adaptive,1.5,3,6,2,30,7,365,40,60,120,240"]
+)
+def test_settings_of_the_lifecycle_that_are_in_order(tmp_path: Path, line: str):
+    file = tmp_path / "lifecycle_config.csv"
+    file.write_text(LIFECYCLE + line + "\n")
+    check_lifecycle_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("mode\nfixed\n", "line 1: the header has to be mode,at_risk_factor,"),
+        (LIFECYCLE, ": below the header it has 0 lines"),
+        (LIFECYCLE + 2 * "fixed,1,2,3,2,30,7,365,40,60,120,240\n", ": below the header it has 2 lines"),
+        (LIFECYCLE + "days,1.5,3,6,2,30,7,365,40,60,120,240\n", "line 2: mode is 'days'"),
+        (LIFECYCLE + "fixed,0,3,6,2,30,7,365,40,60,120,240\n", "line 2: at_risk_factor is '0'"),
+        (LIFECYCLE + "fixed,1.5,3,6.0001,2,30,7,365,40,60,120,240\n", "line 2: lost_factor is '6.0001'"),
+        (LIFECYCLE + "fixed,1.5,3,6,0,30,7,365,40,60,120,240\n", "line 2: prior_gaps is '0'"),
+        (LIFECYCLE + "fixed,1.5,3,6,2,30,7,365,40,60,120\n", "line 2: lost_days is ''"),
+        (LIFECYCLE + "fixed,1.5,3,6,2,30,7,365,40,60,120,240,1\n", "line 2: the line has more cells"),
+        (LIFECYCLE + "fixed,1.5,3,3.000,2,30,7,365,40,60,120,240\n", "line 2: lost_factor is 3.000, not more than"),
+        (LIFECYCLE + "fixed,1.5,3,6,2,30,7,365,40,60,60,240\n", "line 2: dormant_days is 60, not more than"),
+        (LIFECYCLE + "fixed,1.5,3,6,2,30,7,6,40,60,120,240\n", "line 2: max_gap_days is 6, less than"),
+    ],
+)
+def test_a_mistake_in_the_lifecycle_is_named_with_its_line(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "lifecycle_config.csv"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refusal:
+        check_lifecycle_config(file)
+    assert "lifecycle_config.csv" in str(refusal.value)
+    assert told in str(refusal.value)

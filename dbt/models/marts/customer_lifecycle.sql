@@ -1,21 +1,20 @@
 -- Grain: one row per known person and lifecycle stage entered.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_restated(ref('int_customers__lifecycle_people'), 'customer_id', moved_by_the_as_of()) }}"
+) }}
 
-with order_gaps as (
+with people as (
+
+    {{ missing_keys(ref('int_customers__lifecycle_people'), 'customer_id') }}
+
+),
+
+order_gaps as (
 
     select * from {{ ref('int_customers__order_gaps') }}
-
-),
-
-members as (
-
-    select * from {{ ref('int_identity__members') }}
-
-),
-
-records as (
-
-    select * from {{ ref('int_identity__records') }}
 
 ),
 
@@ -25,15 +24,15 @@ run_parameters as (
 
 ),
 
-known_customers as (
+with_previous as (
 
     select
-        members.customer_id,
-        min(records.first_seen_at) as first_seen_at
-    from members
-    inner join records on members.record_key = records.record_key
-    where not members.is_anonymous
-    group by members.customer_id
+        order_gaps.*,
+        lag(order_gaps.dormant_at) over (
+            partition by order_gaps.customer_id order by order_gaps.qualifying_number
+        ) as previous_dormant_at
+    from order_gaps
+    inner join people on order_gaps.customer_id = people.customer_id
 
 ),
 
@@ -42,7 +41,7 @@ first_orders as (
     select
         customer_id,
         ordered_at
-    from order_gaps
+    from with_previous
     where qualifying_number = 1
 
 ),
@@ -50,26 +49,17 @@ first_orders as (
 prospects as (
 
     select
-        known_customers.customer_id,
+        people.customer_id,
         'prospect' as stage,
         'first seen' as reason,
-        known_customers.first_seen_at as entered_at,
-        first_orders.ordered_at as left_at
-    from known_customers
-    left join first_orders on known_customers.customer_id = first_orders.customer_id
-    where first_orders.ordered_at is null or known_customers.first_seen_at < first_orders.ordered_at
+        people.first_seen_at as entered_at
+    from people
+    left join first_orders on people.customer_id = first_orders.customer_id
+    where first_orders.ordered_at is null or people.first_seen_at < first_orders.ordered_at
 
 ),
 
-with_previous as (
-
-    select
-        *,
-        lag(dormant_at) over (partition by customer_id order by qualifying_number) as previous_dormant_at
-    from order_gaps
-
-),
-
+-- Of two orders at one instant, nothing lies between.
 after_orders as (
 
     select
@@ -84,40 +74,20 @@ after_orders as (
             when ordered_at >= previous_dormant_at then 'order after long silence'
             else 'repeat order'
         end as reason,
-        ordered_at as entered_at,
-        least(at_risk_at, coalesce(next_ordered_at, at_risk_at)) as left_at
+        ordered_at as entered_at
     from with_previous
+    where next_ordered_at is null or ordered_at < next_ordered_at
 
 ),
 
-silences as (
+boundaries as (
 
     select
         customer_id,
-        'at_risk' as stage,
-        'silence' as reason,
-        at_risk_at as entered_at,
-        dormant_at as until_at,
-        next_ordered_at
-    from order_gaps
-    union all
-    select
-        customer_id,
-        'dormant' as stage,
-        'silence' as reason,
-        dormant_at,
-        lost_at,
-        next_ordered_at
-    from order_gaps
-    union all
-    select
-        customer_id,
-        'lost' as stage,
-        'silence' as reason,
-        lost_at,
-        null as until_at,
-        next_ordered_at
-    from order_gaps
+        next_ordered_at,
+        unnest(['at_risk', 'dormant', 'lost']) as stage,
+        unnest([at_risk_at, dormant_at, lost_at]) as entered_at
+    from with_previous
 
 ),
 
@@ -126,10 +96,9 @@ after_silence as (
     select
         customer_id,
         stage,
-        reason,
-        entered_at,
-        least(coalesce(until_at, next_ordered_at), coalesce(next_ordered_at, until_at)) as left_at
-    from silences
+        'silence' as reason,
+        entered_at
+    from boundaries
     where next_ordered_at is null or entered_at < next_ordered_at
 
 ),
@@ -144,21 +113,40 @@ stages as (
 
 ),
 
+-- Whoever buys while active stays so, and enters nothing.
+entered as (
+
+    select *
+    from stages
+    qualify stage is distinct from lag(stage) over (partition by customer_id order by entered_at)
+
+),
+
+followed as (
+
+    select
+        *,
+        lead(entered_at) over (partition by customer_id order by entered_at) as ends_at
+    from entered
+
+),
+
 final as (
 
     -- A stage appears, and is left, when the as-of reaches its time.
-    -- Two orders at one instant leave nothing between them.
     select
-        stages.customer_id,
-        stages.stage,
-        stages.reason,
-        stages.entered_at,
-        case when stages.left_at <= run_parameters.as_of then stages.left_at end as left_at
-    from stages
+        followed.customer_id,
+        followed.stage,
+        followed.reason,
+        followed.entered_at,
+        case when followed.ends_at <= run_parameters.as_of then followed.ends_at end as left_at,
+        case when followed.ends_at > run_parameters.as_of then followed.ends_at end as next_stage_at,
+        people._fingerprint,
+        current_timestamp as _loaded_at
+    from followed
+    inner join people on followed.customer_id = people.customer_id
     cross join run_parameters
-    where
-        stages.entered_at <= run_parameters.as_of
-        and (stages.left_at is null or stages.left_at > stages.entered_at)
+    where followed.entered_at <= run_parameters.as_of
 
 )
 

@@ -1,10 +1,27 @@
 -- Grain: one row per qualifying order of a known person, with the gap that is usual for the person at that order.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_restated(ref('int_customers__lifecycle_people'), 'customer_id') }}"
+) }}
 
-with valid_orders as (
+with people as (
+
+    {{ missing_keys(ref('int_customers__lifecycle_people'), 'customer_id') }}
+
+),
+
+valid_orders as (
 
     select * from {{ ref('int_customers__valid_orders') }}
     where is_qualifying
+
+),
+
+gap_medians as (
+
+    select * from {{ ref('int_customers__gap_medians') }}
 
 ),
 
@@ -17,37 +34,19 @@ lifecycle_config as (
 followed as (
 
     select
-        *,
+        valid_orders.*,
+        people._fingerprint,
         row_number() over customer_orders as qualifying_number,
-        lead(ordered_at) over customer_orders as next_ordered_at,
-        cast(round(epoch(ordered_at) - epoch(lag(ordered_at) over customer_orders)) as bigint) as gap_seconds,
-        cast(date_trunc('quarter', reporting_date) as date) as quarter
+        lead(valid_orders.ordered_at) over customer_orders as next_ordered_at,
+        cast(round(epoch(valid_orders.ordered_at) - epoch(lag(valid_orders.ordered_at) over customer_orders)) as bigint)
+            as gap_seconds,
+        cast(date_trunc('quarter', valid_orders.reporting_date) - interval 3 months as date) as last_closed_quarter
     from valid_orders
-    window customer_orders as (partition by customer_id order by ordered_at, customer_order_number, order_id)
-
-),
-
-category_medians as (
-
-    select
-        quarter,
-        category,
-        count(*) as gaps,
-        median(gap_seconds) as median_seconds
-    from followed
-    where gap_seconds is not null and category is not null
-    group by quarter, category
-
-),
-
-quarter_medians as (
-
-    select
-        quarter,
-        median(gap_seconds) as median_seconds
-    from followed
-    where gap_seconds is not null
-    group by quarter
+    inner join people on valid_orders.customer_id = people.customer_id
+    window customer_orders as (
+        partition by valid_orders.customer_id
+        order by valid_orders.ordered_at, valid_orders.customer_order_number, valid_orders.order_id
+    )
 
 ),
 
@@ -58,21 +57,20 @@ with_prior as (
         followed.*,
         coalesce(
             case
-                when category_medians.gaps >= lifecycle_config.min_category_gaps then category_medians.median_seconds
+                when of_category.gaps >= lifecycle_config.min_category_gaps then of_category.median_seconds
             end,
-            quarter_medians.median_seconds,
-            lifecycle_config.fixed_gap_days * 86400
+            of_all.median_seconds,
+            lifecycle_config.default_gap_days * 86400
         ) as prior_seconds,
         coalesce(sum(followed.gap_seconds) over earlier_gaps, 0) as own_seconds,
-        count(followed.gap_seconds) over earlier_gaps as own_gaps
+        count(followed.gap_seconds) over earlier_gaps as own_gaps,
+        lifecycle_config.*
     from followed
     cross join lifecycle_config
-    left join category_medians
-        on
-            category_medians.quarter = cast(followed.quarter - interval 3 months as date)
-            and followed.category = category_medians.category
-    left join quarter_medians
-        on quarter_medians.quarter = cast(followed.quarter - interval 3 months as date)
+    left join gap_medians as of_category
+        on followed.last_closed_quarter = of_category.quarter and followed.category = of_category.category
+    left join gap_medians as of_all
+        on followed.last_closed_quarter = of_all.quarter and of_all.category is null
     window earlier_gaps as (
         partition by followed.customer_id
         order by followed.qualifying_number
@@ -81,43 +79,58 @@ with_prior as (
 
 ),
 
+weighed as (
+
+    select
+        *,
+        own_seconds + prior_gaps * prior_seconds as all_seconds,
+        own_gaps + prior_gaps as all_gaps
+    from with_prior
+
+),
+
+-- Divided last of all, so that half a second is half a second on every machine.
 usual as (
 
     select
-        with_prior.*,
-        case
-            when lifecycle_config.mode = 'fixed' then lifecycle_config.fixed_gap_days * 86400
-            else least(
-                greatest(
-                    (with_prior.own_seconds + lifecycle_config.prior_gaps * with_prior.prior_seconds)
-                    / (with_prior.own_gaps + lifecycle_config.prior_gaps),
-                    lifecycle_config.min_gap_days * 86400
-                ),
-                lifecycle_config.max_gap_days * 86400
-            )
-        end as usual_gap_seconds
-    from with_prior
-    cross join lifecycle_config
+        *,
+        least(greatest(all_seconds, min_gap_days * 86400 * all_gaps), max_gap_days * 86400 * all_gaps) as usual_seconds
+    from weighed
+
+),
+
+silences as (
+
+    select
+        *,
+        case mode
+            when 'fixed' then at_risk_days * 86400 else at_risk_factor * usual_seconds / all_gaps
+        end as at_risk_seconds,
+        case mode
+            when 'fixed' then dormant_days * 86400 else dormant_factor * usual_seconds / all_gaps
+        end as dormant_seconds,
+        case mode
+            when 'fixed' then lost_days * 86400 else lost_factor * usual_seconds / all_gaps
+        end as lost_seconds
+    from usual
 
 ),
 
 final as (
 
     select
-        usual.customer_id,
-        usual.order_id,
-        usual.qualifying_number,
-        cast(round(usual.usual_gap_seconds) as bigint) as usual_gap_seconds,
-        usual.ordered_at,
-        usual.next_ordered_at,
-        usual.ordered_at
-        + to_seconds(cast(round(lifecycle_config.at_risk_factor * usual.usual_gap_seconds) as bigint)) as at_risk_at,
-        usual.ordered_at
-        + to_seconds(cast(round(lifecycle_config.dormant_factor * usual.usual_gap_seconds) as bigint)) as dormant_at,
-        usual.ordered_at
-        + to_seconds(cast(round(lifecycle_config.lost_factor * usual.usual_gap_seconds) as bigint)) as lost_at
-    from usual
-    cross join lifecycle_config
+        customer_id,
+        order_id,
+        qualifying_number,
+        gap_seconds,
+        cast(round(usual_seconds / all_gaps) as bigint) as usual_gap_seconds,
+        ordered_at,
+        next_ordered_at,
+        ordered_at + to_seconds(cast(round(at_risk_seconds) as bigint)) as at_risk_at,
+        ordered_at + to_seconds(cast(round(dormant_seconds) as bigint)) as dormant_at,
+        ordered_at + to_seconds(cast(round(lost_seconds) as bigint)) as lost_at,
+        _fingerprint
+    from silences
 
 )
 
