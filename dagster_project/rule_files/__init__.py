@@ -12,6 +12,7 @@ from pathlib import Path
 from dagster_project.rule_files.attribution import check_attribution_config
 from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
+from dagster_project.rule_files.rfm import check_rfm
 from dagster_project.rule_files.sources import (
     check_order_rules,
     check_order_statuses,
@@ -26,6 +27,7 @@ __all__ = [
     "check_journeys",
     "check_order_rules",
     "check_order_statuses",
+    "check_rfm",
     "check_source_regions",
     "check_source_trust",
 ]
@@ -40,3 +42,4 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_attribution_config(rule_file("attribution_config.csv"))
     check_conversion_exports(rule_file("conversion_exports.csv"))
     check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))
+    check_rfm(rule_file("rfm_config.csv"), rule_file("rfm_segments.csv"), rule_file("rfm_thresholds.csv"))

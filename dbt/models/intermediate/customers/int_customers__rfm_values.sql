@@ -13,9 +13,9 @@ refunds as (
 
 ),
 
-rfm_config as (
+settings as (
 
-    select * from {{ ref('rfm_config') }}
+    {{ rfm_settings() }}
 
 ),
 
@@ -30,12 +30,11 @@ month_ends as (
     select
         cast(unnest(generate_series(
             date_trunc('month', run_parameters.as_of_date)
-            - to_months(cast(rfm_config.history_months - 1 as integer)),
+            - interval 23 months,
             date_trunc('month', run_parameters.as_of_date) + interval 1 month,
             interval 1 month
         )) as date) - 1 as as_of_date
     from run_parameters
-    cross join rfm_config
 
 ),
 
@@ -60,11 +59,11 @@ windows as (
         as_of_dates.as_of_date,
         as_of_dates.basis,
         case
-            when rfm_config.window_days is null then cast('0001-01-01' as date)
-            else as_of_dates.as_of_date - cast(rfm_config.window_days as integer)
+            when settings.window_days is null then cast('0001-01-01' as date)
+            else as_of_dates.as_of_date - cast(settings.window_days as integer)
         end as after_date
     from as_of_dates
-    cross join rfm_config
+    cross join settings
 
 ),
 
@@ -119,7 +118,7 @@ summed as (
         customer_id,
         as_of_date,
         basis,
-        as_of_date - max(reporting_date) as recency_days,
+        max(reporting_date) as last_order_date,
         count(*) as frequency,
         sum(net_amount_reporting) as net_amount_reporting
     from purchases
@@ -133,7 +132,7 @@ final as (
         summed.customer_id,
         summed.as_of_date,
         summed.basis,
-        cast(summed.recency_days as integer) as recency_days,
+        summed.last_order_date,
         cast(summed.frequency as integer) as frequency,
         {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
             as monetary
