@@ -1,4 +1,4 @@
-"""What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions.
+"""What cannot be computed again: publications, ids and their history, reviews, models, rules, conversions, RFM.
 
 Appended to `lake/_decisions/`, keyed by run. A decision counts only if its run's release was made current: it is
 written before the swap, and the list of publications says afterwards which runs those were, with the checksum of each
@@ -21,7 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
-TABLES = ("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions")
+TABLES = (
+    *("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions"),
+    *("rfm", "rfm_scales", "rfm_segments"),
+)
 HOME_KEY = "home_key"
 
 

@@ -34,12 +34,28 @@ _CONVERSION_COLUMNS = (
     *("currency varchar", "converted_at timestamptz", "happened_at timestamptz", "exported_at timestamptz"),
     *("night integer", "run_id varchar"),
 )
+# A snapshot is the last row of each person in its chain up to its place; no frequency: not in it any more.
+RFM_COLUMNS = (
+    *("customer_id varchar", "chain varchar", "place integer", "last_order_date date", "frequency integer"),
+    "monetary decimal(18, 3)",
+)
+RFM_SCALE_COLUMNS = (
+    *("as_of_date date", "night integer", "basis varchar", "chain varchar", "place integer", "closed varchar"),
+    *("bins integer", "population bigint", "is_scored boolean", "recency_cuts decimal(38, 3)[]"),
+    *("frequency_cuts decimal(38, 3)[]", "monetary_cuts decimal(38, 3)[]"),
+)
+RFM_SEGMENT_COLUMNS = (
+    *("as_of_date date", "night integer", "r_score integer", "f_score integer", "m_score integer", "segment varchar"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
     "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
+    "rfm_values_before": ("rfm", RFM_COLUMNS),
+    "rfm_scales_before": ("rfm_scales", RFM_SCALE_COLUMNS),
+    "rfm_segments_before": ("rfm_segments", RFM_SEGMENT_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -51,6 +67,10 @@ DESCRIPTIONS = {
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
+    "rfm_values_before": "Recency, frequency and money of people in earlier publications, where they changed.",
+    "rfm_scales_before": "The snapshots of earlier publications: as-of date, cut points, place in their chain.",
+    "rfm_segments_before": "The segment of each combination of scores in those snapshots.",
+    "rfm_dates": "The days that people asked to see recency, frequency and money of.",
 }
 
 
@@ -63,12 +83,13 @@ def write_run_inputs(
     as_of_date: date,
     decisions: Decisions,
     seeds: Path,
+    rfm_dates: Sequence[date] = (),
     accept_restatement: bool = False,
     retrain: bool = False,
 ) -> None:
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
-    `seeds`: the rule files of this run, the company's own in place of shipped ones.
+    `seeds`: the rule files of this run, the company's own in place of shipped ones. `rfm_dates`: the days asked for.
     """
     before = decisions.versions()
     _table(
@@ -93,6 +114,7 @@ def write_run_inputs(
     )
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
     _table(
         warehouse,
         "identity_overrides_before",

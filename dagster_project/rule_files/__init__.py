@@ -12,7 +12,7 @@ from pathlib import Path
 from dagster_project.rule_files.attribution import check_attribution_config
 from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
-from dagster_project.rule_files.rfm import check_rfm
+from dagster_project.rule_files.rfm import check_rfm, rfm_dates
 from dagster_project.rule_files.sources import (
     check_order_rules,
     check_order_statuses,
@@ -30,6 +30,7 @@ __all__ = [
     "check_rfm",
     "check_source_regions",
     "check_source_trust",
+    "rfm_dates",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Scores and segments of recency, frequency and monetary value: rfm_config.csv, rfm_segments.csv, rfm_thresholds.csv.
+"""Recency, frequency and monetary value: rfm_config.csv, rfm_segments.csv, rfm_thresholds.csv, and the days asked for.
 
 Here: their form, and that each segment can be reached. Not here: the formulas, which are the models' own.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise, product
 from pathlib import Path
@@ -63,6 +64,20 @@ def check_rfm(config: Path, segments: Path, thresholds: Path) -> None:
                     f"{thresholds}: {measure} has {len(found[measure])} thresholds, and {bins} bins have {bins - 1} "
                     f"cut points between them. Add or remove lines, or change bins in {config}."
                 )
+
+
+def rfm_dates(file: Path) -> list[date]:
+    """The days that rfm_dates.csv of a home's rules asks for; none where there is no such file."""
+    found = []
+    for line, row in rows(file, ["as_of_date"]) if file.exists() else ():
+        cell = row["as_of_date"] or ""
+        try:
+            found.append(date.fromisoformat(cell) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", cell) else None)
+        except ValueError:
+            found.append(None)
+        if None in row or found[-1] is None:
+            raise ConfigurationError(f"{file}, line {line}: the day is {cell!r}; write one such as 2026-03-31.")
+    return [day for day in found if day]
 
 
 def _settings(file: Path) -> tuple[int, dict[str, str]]:

@@ -34,6 +34,84 @@ where rfm_segments.scheme = coalesce(
 )
 {%- endmacro %}
 
+{#- Snapshots with flat cuts. -#}
+{% macro rfm_scales() -%}
+select
+    as_of_date,
+    night,
+    basis,
+    chain,
+    place,
+    closed,
+    bins,
+    is_scored,
+    is_fresh,
+    is_shown,
+    is_tonight,
+    is_last_night,
+    {{ rfm_flat_cuts() }}
+from {{ ref('int_customers__rfm_scales') }}
+{%- endmacro %}
+
+{#- The people of earlier snapshots: of each the last row of its chain up to its place. `wanted` are scales. -#}
+{% macro rfm_people_before(wanted) -%}
+select
+    spans.customer_id,
+    wanted.as_of_date,
+    spans.last_order_date,
+    spans.frequency,
+    spans.monetary
+from {{ wanted }} as wanted
+inner join (
+    select
+        rfm_values_before.*,
+        lead(rfm_values_before.place) over (
+            partition by rfm_values_before.chain, rfm_values_before.customer_id order by rfm_values_before.place
+        ) as until_place
+    from {{ source('ops', 'rfm_values_before') }} as rfm_values_before
+    where rfm_values_before.chain in (select used.chain from {{ wanted }} as used)
+) as spans
+    on
+        wanted.chain = spans.chain
+        and wanted.place >= spans.place
+        and (spans.until_place is null or wanted.place < spans.until_place)
+where spans.frequency is not null
+{%- endmacro %}
+
+{#- Whose an id is now; NULL when nobody's. -#}
+{% macro rfm_current_id(scored, history) -%}
+case
+    when {{ history }}.retired_customer_id is null then {{ scored }}.customer_id
+    else {{ history }}.customer_id
+end
+{%- endmacro %}
+
+{#- Rows of earlier nights stay; tonight's and those of a run that was not published go, and ids that moved are followed. -#}
+{% macro rfm_carry_on() -%}
+{%- if is_incremental() -%}
+delete from {{ this }} as built
+where not exists (
+    select 1
+    from {{ ref('int_customers__rfm_scales') }} as scales
+    where scales.as_of_date = built.as_of_date
+      and scales.is_shown
+      and not scales.is_fresh
+      and not built.is_tonight
+      and scales.night = built.snapshot_night
+);
+update {{ this }} as built
+set current_customer_id = ids.current_customer_id
+from (
+    select people.customer_id, {{ rfm_current_id('people', 'history') }} as current_customer_id
+    from (select distinct customer_id from {{ this }}) as people
+    left join {{ ref('customer_id_history') }} as history on people.customer_id = history.retired_customer_id
+) as ids
+where ids.customer_id = built.customer_id and ids.current_customer_id is distinct from built.current_customer_id
+{%- else -%}
+select 1
+{%- endif -%}
+{%- endmacro %}
+
 {#- The cut points of a scale as columns, so that no list is carried along with every person. -#}
 {% macro rfm_flat_cuts() -%}
 {%- for measure in ('recency', 'frequency', 'monetary') -%}
@@ -63,8 +141,11 @@ cast(1
 {% macro rfm_scored(values, scales) -%}
 select
     scored.*,
+    scales.night,
     scales.basis,
     scales.is_scored,
+    scales.is_fresh,
+    scales.is_tonight,
     case
         when scales.is_scored
             then scales.bins + 1 - {{ rfm_score('scored.as_of_date - scored.last_order_date', 'recency') }}

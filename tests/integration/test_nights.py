@@ -21,7 +21,7 @@ MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "payments", "products", "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
-    "exported_conversions",
+    "exported_conversions", "rfm_transitions",
     "journey_steps", "journey_funnel",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]

@@ -40,7 +40,7 @@ touchpoints as (
 customer_rfm as (
 
     select * from {{ ref('customer_rfm') }}
-    where basis = 'tonight'
+    where is_tonight
 
 ),
 

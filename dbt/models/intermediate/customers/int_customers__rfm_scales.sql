@@ -1,4 +1,4 @@
--- Grain: one row per as-of date that tonight scores: its population and cut points.
+-- Grain: one row per as-of date that tonight scores, shows or compares with: its population and cut points.
 {{ config(materialized='table') }}
 
 with rfm_values as (
@@ -16,6 +16,24 @@ settings as (
 rfm_thresholds as (
 
     select * from {{ ref('rfm_thresholds') }}
+
+),
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+rfm_dates as (
+
+    select * from {{ source('ops', 'rfm_dates') }}
+
+),
+
+rfm_scales_before as (
+
+    select * from {{ source('ops', 'rfm_scales_before') }}
 
 ),
 
@@ -193,11 +211,14 @@ listed as (
 
 ),
 
-final as (
+fresh as (
 
     select
         populations.as_of_date,
+        case populations.basis when 'backfilled' then run_parameters.night end as night,
         populations.basis,
+        cast(null as varchar) as chain,
+        cast(null as integer) as place,
         settings.closed,
         settings.bins,
         populations.population,
@@ -207,7 +228,56 @@ final as (
         listed.monetary_cuts
     from populations
     cross join settings
+    cross join run_parameters
     left join listed on populations.as_of_date = listed.as_of_date
+
+),
+
+-- A day published twice is as its last publication showed it.
+decided as (
+
+    select rfm_scales_before.*
+    from rfm_scales_before
+    inner join run_parameters on rfm_scales_before.as_of_date < run_parameters.as_of_date
+    qualify row_number() over (
+        partition by rfm_scales_before.as_of_date
+        order by rfm_scales_before.basis = 'published' desc, rfm_scales_before.night desc
+    ) = 1
+
+),
+
+snapshots as (
+
+    select
+        *,
+        true as is_fresh,
+        true as is_shown
+    from fresh
+    union all by name
+    select
+        *,
+        false as is_fresh,
+        basis = 'backfilled'
+        or as_of_date = last_day(as_of_date)
+        or as_of_date in (select rfm_dates.as_of_date from rfm_dates) as is_shown
+    from decided
+
+),
+
+final as (
+
+    select
+        snapshots.*,
+        snapshots.as_of_date = run_parameters.as_of_date as is_tonight,
+        snapshots.as_of_date = max(snapshots.as_of_date) filter (
+            where snapshots.basis = 'published' and not snapshots.is_fresh
+        ) over () as is_last_night,
+        snapshots.as_of_date = max(snapshots.as_of_date) filter (
+            where snapshots.as_of_date = last_day(snapshots.as_of_date)
+            and snapshots.as_of_date < run_parameters.as_of_date
+        ) over () as is_last_month_end
+    from snapshots
+    cross join run_parameters
 
 )
 

@@ -1,4 +1,4 @@
--- Grain: one row per known person and as-of date with a purchase in the window: recency, frequency and monetary value.
+-- Grain: one row per known person who bought in the window and as-of date, tonight's and those never published before.
 {{ config(materialized='table') }}
 
 with valid_orders as (
@@ -25,30 +25,51 @@ run_parameters as (
 
 ),
 
+rfm_dates as (
+
+    select * from {{ source('ops', 'rfm_dates') }}
+
+),
+
+rfm_scales_before as (
+
+    select * from {{ source('ops', 'rfm_scales_before') }}
+
+),
+
+-- Ten years at most: an order with a mistyped year must not bring a thousand months.
 month_ends as (
 
     select
         cast(unnest(generate_series(
-            date_trunc('month', run_parameters.as_of_date)
-            - interval 23 months,
-            date_trunc('month', run_parameters.as_of_date) + interval 1 month,
+            greatest(
+                date_trunc('month', (select min(valid_orders.reporting_date) from valid_orders)),
+                date_trunc('month', run_parameters.as_of_date) - interval 119 months
+            ) + interval 1 month,
+            date_trunc('month', run_parameters.as_of_date),
             interval 1 month
         )) as date) - 1 as as_of_date
     from run_parameters
 
 ),
 
+-- What a publication has shown once stays as it was.
 as_of_dates as (
 
     select
-        month_ends.as_of_date,
-        'month_end' as basis
-    from month_ends
-    inner join run_parameters on month_ends.as_of_date < run_parameters.as_of_date
+        asked.as_of_date,
+        'backfilled' as basis
+    from (
+        select as_of_date from month_ends
+        union
+        select as_of_date from rfm_dates
+    ) as asked
+    inner join run_parameters on asked.as_of_date < run_parameters.as_of_date
+    where asked.as_of_date not in (select rfm_scales_before.as_of_date from rfm_scales_before)
     union all
     select
         as_of_date,
-        'tonight' as basis
+        'published' as basis
     from run_parameters
 
 ),
