@@ -49,6 +49,10 @@ rollback: $(STAMP) ## readers return to the publication before
 reject: $(STAMP) ## withdraw a load: make reject LOAD=<id>; its rows leave at the next run
 	@$(BIN)/python -m dagster_project reject "$(LOAD)"
 
+.PHONY: rfm
+rfm: $(STAMP) ## show recency, frequency and money as of a past day from the next run on: make rfm AS_OF=<day>
+	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)"
+
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui

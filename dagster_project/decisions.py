@@ -167,9 +167,9 @@ class Decisions:
             file = self.folder / name
             what = f"what run {run_id} decided, {file},"
             if not file.is_file():
-                yield f"{what} is missing. Restore it from a backup; without it ids would change."
+                yield f"{what} is missing. Restore it from a backup; ids and what was shown hang on it."
             elif digest and _sha256(file) != digest:
-                yield f"{what} was changed. Restore it from a backup; ids hang on it."
+                yield f"{what} was changed. Restore it from a backup; ids and what was shown hang on it."
             elif file.suffix == ".parquet" and (problem := _unreadable(file)):
                 yield f"{what} cannot be read ({problem}). Restore it from a backup."
 

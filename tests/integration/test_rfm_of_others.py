@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
@@ -142,6 +143,14 @@ def test_the_values_of_the_last_year_are_the_file_s(shop: Home):
     }
 
 
+def test_the_queries_of_the_documentation(shop: Home):
+    """As an analyst would paste them: each answers, in the columns that it promises."""
+    queries = re.findall(r"^```sql\n(.*?)^```", (PROJECT / "docs" / "rfm.md").read_text(), flags=re.M | re.S)
+    answers = [shop.query(query) for query in queries]
+    assert [len(rows[0]) for rows in answers] == [5, 3]
+    assert all(people > 0 for *_, people in answers[1])
+
+
 def test_a_day_asked_for_appears_and_the_others_stay_through_a_rebuild(shop: Home):
     """Of a warehouse built anew the old days come from the decisions, tonight and the new day from the orders."""
     day, rows = date(1997, 8, 15), "select * from marts.customer_rfm where as_of_date {} $1 order by all"
@@ -197,3 +206,14 @@ def buyers(shop: Home) -> People:
         people.order(purchase, customers[int(purchase) - 1], day, due)
     people.values_of(ANALYSED)
     return people
+
+
+def test_the_thresholds_that_the_package_of_the_data_set_documents(buyers: People):
+    """Its examples name them without decimals."""
+    buyers.configure(bins=5, closed="left", offset="1", window_days=None).scores()
+    (cuts,) = buyers.rows(
+        "int_customers__rfm_scales",
+        f"where as_of_date = date '{ANALYSED}'",
+        "[round(cut / bins) for cut in recency_cuts || frequency_cuts || monetary_cuts]",
+    )
+    assert cuts[0][:11] == [115, 181, 297, 482, 4, 5, 6, 8, 256, 382, 506]
