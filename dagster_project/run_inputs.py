@@ -47,6 +47,7 @@ RFM_SCALE_COLUMNS = (
 RFM_SEGMENT_COLUMNS = (
     *("as_of_date date", "night integer", "r_score integer", "f_score integer", "m_score integer", "segment varchar"),
 )
+_NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -56,6 +57,7 @@ _DECIDED = {
     "rfm_values_before": ("rfm", RFM_COLUMNS),
     "rfm_scales_before": ("rfm_scales", RFM_SCALE_COLUMNS),
     "rfm_segments_before": ("rfm_segments", RFM_SEGMENT_COLUMNS),
+    "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -71,6 +73,8 @@ DESCRIPTIONS = {
     "rfm_scales_before": "The snapshots of earlier publications: as-of date, cut points, place in their chain.",
     "rfm_segments_before": "The segment of each combination of scores in those snapshots.",
     "rfm_dates": "The days that people asked to see recency, frequency and money of.",
+    "order_numbers_before": "The numbers of orders whose persons are erased since.",
+    "orders_published": "The orders that readers see while this run goes on: person and number.",
 }
 
 
@@ -84,12 +88,14 @@ def write_run_inputs(
     decisions: Decisions,
     seeds: Path,
     rfm_dates: Sequence[date] = (),
+    published_orders: Path | None = None,
     accept_restatement: bool = False,
     retrain: bool = False,
 ) -> None:
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
     `seeds`: the rule files of this run, the company's own in place of shipped ones. `rfm_dates`: the days asked for.
+    `published_orders`: the folder of the orders in the current release, if there is one.
     """
     before = decisions.versions()
     _table(
@@ -115,6 +121,17 @@ def write_run_inputs(
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
     _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
+    # A view, because hardly a night looks into it.
+    asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
+    warehouse.execute(
+        f"create or replace view ops.orders_published as select {asked} from "
+        + (
+            f"read_parquet('{_quoted(published_orders / '*.parquet')}')"
+            if published_orders
+            else "(select null::varchar as order_id, null::varchar as customer_id, null as customer_order_number)"
+            " where order_id is not null"
+        )
+    )
     _table(
         warehouse,
         "identity_overrides_before",
@@ -124,6 +141,10 @@ def write_run_inputs(
     _table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project, rule_files, run_inputs
+from dagster_project import bookkeeping, checks, project, release, rule_files, run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -321,6 +321,7 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                 decisions=Decisions(house.lake),
                 seeds=seeds,
                 rfm_dates=rule_files.rfm_dates(house.rules / "rfm_dates.csv"),
+                published_orders=release.current_table(house, "marts.orders"),
                 accept_restatement=night.accept_restatement,
                 retrain=night.retrain,
             )
@@ -334,5 +335,6 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                     if counted is None:
                         raise StepFailed(f"{source.schema}.{table.name} cannot be counted.")
                     rows[asset_key(source.schema, table.name)] = counted[0]
+                    night.raw_rows[source.schema, table.name] = counted[0]
         night.layers["lake"] = step.rows = sum(count for key, count in rows.items() if key.path[0] != "ops")
     return rows

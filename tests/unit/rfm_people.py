@@ -66,6 +66,7 @@ class People:
             name = place.split(".")[1]
             people.db.execute(f"drop table {name}")
             people.db.execute(f"create table {name} as from home.{place}")
+        people.db.execute("detach home")
         people.publish(as_of, publish=False)
         return people
 
