@@ -53,6 +53,10 @@ reject: $(STAMP) ## withdraw a load: make reject LOAD=<id>; its rows leave at th
 metrics: $(STAMP) ## a figure by its name: make metrics ASK="query --metrics aov --group-by metric_time__month"
 	@$(BIN)/python -m dagster_project metrics $(ASK)
 
+.PHONY: rfm
+rfm: $(STAMP) ## show recency, frequency and money as of a past day from the next run on: make rfm AS_OF=<day>
+	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)"
+
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui

@@ -18,13 +18,8 @@ from jinja2 import Environment, Template
 DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
 _MACROS = (
-    "reporting",
-    "marts_time",
-    "marts_money",
-    "marts_incremental",
-    "largest_remainder",
-    "attribution",
-    *("lifecycle", "value"),
+    *("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution"),
+    *("lifecycle", "value", "rfm"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The commands: run, retrain, rebuild, verify, rollback, reject, metrics, ui. Exit codes are those of the contract.
+"""The commands: run, retrain, rebuild, verify, rollback, reject, metrics, rfm, ui. Exit codes: those of the contract.
 
 Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
 start in the same way.
@@ -12,6 +12,7 @@ import os
 import sys
 import textwrap
 import traceback
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
     reject.add_argument("load_id")
+    rfm = commands.add_parser("rfm", help="show recency, frequency and money as of a past day from the next run on")
+    rfm.add_argument("--as-of", required=True, metavar="DAY", help="the last day that counts, such as 2026-03-31")
     options = parser.parse_args(arguments)
     try:
         house = House.from_environment()
@@ -139,6 +142,31 @@ def _metrics(house: House, options: argparse.Namespace) -> int:
     return metrics.ask(house, options.question or ["list", "metrics"])
 
 
+def _rfm(house: House, options: argparse.Namespace) -> int:
+    """Keep the day among those asked for; what it shows is the next run's business."""
+    from dagster_project.decisions import Decisions
+    from dagster_project.rule_files import rfm_dates
+
+    try:
+        day = date.fromisoformat(options.as_of)
+    except ValueError:
+        raise ConfigurationError(f"--as-of is {options.as_of!r}; write a day such as 2026-03-31.") from None
+    published = Decisions(house.lake).publications()
+    if published and day > (last := house.last_day(datetime.fromisoformat(published[-1].as_of))):
+        raise ConfigurationError(f"{day} was not over in the last publication, which is as of {last}. Ask once it is.")
+    file = house.rules / "rfm_dates.csv"
+    days = rfm_dates(file)
+    if day in days:
+        print(f"{day} stands in {file} already; marts.customer_rfm shows it from the run after that on.")
+        return 0
+    house.rules.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.write_text("as_of_date\n" + "".join(f"{asked}\n" for asked in sorted({*days, day})))
+    fresh.replace(file)
+    print(f"{day} is noted in {file}; marts.customer_rfm shows it from the next run on.")
+    return 0
+
+
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
     house.settle_folders()
@@ -175,6 +203,7 @@ _COMMANDS = {
     "rebuild": _rebuild,
     "rollback": _rollback,
     "reject": _reject,
+    "rfm": _rfm,
     "verify": _verify,
     "metrics": _metrics,
     "ui": _ui,
@@ -206,6 +235,7 @@ def _check_sources(house: House) -> None:
         return own if own.exists() else PROJECT / "seeds" / name
 
     rule_files.check_all(rule_file)
+    rule_files.rfm_dates(house.rules / "rfm_dates.csv")
     rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
     try:
         identity.check_rules(*rules)

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -156,6 +156,10 @@ class House:
             return self.memory.replace(" ", "")
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return f"{share * total / 2**30:.1f}GiB"
+
+    def last_day(self, as_of: datetime) -> date:
+        """The last day that is complete in the reporting zone at a moment."""
+        return as_of.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
 
     @property
     def is_configured(self) -> bool:

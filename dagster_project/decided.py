@@ -98,6 +98,64 @@ _VALUE_FITS = """
     select * exclude (is_new), cast($night as bigint) as night, $run_id as run_id
     from intermediate.int_customers__value_fits where is_new order by as_of_date
 """
+# Tonight's people where they are not as the last publication knew them. Days computed later are a chain of their own,
+# each told by what is not as on the day before it: the file then holds what moved, and nobody a second time.
+_RFM = """
+    with days as (
+        select as_of_date, basis, row_number() over (partition by basis order by as_of_date) as step
+        from intermediate.int_customers__rfm_scales where is_fresh
+    ),
+    last as (
+        select customer_id, max_by({d: last_order_date, f: frequency, m: monetary}, place) as known
+        from ops.rfm_values_before where chain = 'published' group by customer_id
+    ),
+    fresh as (
+        select customer_id, days.basis, days.as_of_date, step,
+            {d: last_order_date, f: frequency, m: monetary} as found
+        from intermediate.int_customers__rfm_values as found inner join days on found.as_of_date = days.as_of_date
+    ),
+    told as (
+        select
+            customer_id, basis, as_of_date, found,
+            lag(found) over person as before, lag(step) over person is not distinct from step - 1 as is_next
+        from fresh where basis = 'backfilled' window person as (partition by customer_id order by step)
+    ),
+    left_out as (
+        select fresh.customer_id, days.as_of_date
+        from fresh inner join days on fresh.basis = days.basis and fresh.step + 1 = days.step
+        left join fresh as stayed on fresh.customer_id = stayed.customer_id and days.as_of_date = stayed.as_of_date
+        where fresh.basis = 'backfilled' and stayed.customer_id is null
+    ),
+    moved as (
+        select coalesce(fresh.customer_id, last.customer_id) as customer_id, 'published' as chain,
+            cast($night as integer) as place, fresh.found
+        from (from fresh where basis = 'published') as fresh
+        full join last on fresh.customer_id = last.customer_id
+        where fresh.found is distinct from last.known and (fresh.found is not null or last.known.f is not null)
+        union all
+        select customer_id, $run_id, as_of_date - date '1970-01-01', found
+        from told where not is_next or found is distinct from before
+        union all
+        select customer_id, $run_id, as_of_date - date '1970-01-01', null from left_out
+    )
+    select customer_id, chain, cast(place as integer) as place, found.d as last_order_date, found.f as frequency,
+        found.m as monetary
+    from moved order by chain, place, customer_id
+"""
+_RFM_SCALES = """
+    select as_of_date, cast($night as integer) as night, basis,
+        case basis when 'published' then 'published' else $run_id end as chain,
+        cast(case basis when 'published' then $night else as_of_date - date '1970-01-01' end as integer) as place,
+        closed, bins, population, is_scored, recency_cuts, frequency_cuts, monetary_cuts
+    from intermediate.int_customers__rfm_scales where is_fresh order by as_of_date
+"""
+_RFM_SEGMENTS = """
+    select distinct as_of_date, cast($night as integer) as night, r_score, f_score, m_score, segment
+    from marts.customer_rfm
+    where as_of_date in (select as_of_date from intermediate.int_customers__rfm_scales where is_fresh and is_scored)
+    order by all
+"""
+RFM = {"rfm": _RFM, "rfm_scales": _RFM_SCALES, "rfm_segments": _RFM_SEGMENTS}
 
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
@@ -110,13 +168,14 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "conversions": CONVERSIONS,
         "kpis": KPIS,
         "kpi_inputs": KPI_INPUTS,
+        **RFM,
         "order_numbers": _ORDER_NUMBERS,
         "gap_medians": _GAP_MEDIANS,
         "value_fits": _VALUE_FITS,
     }
     written = {}
     for table, query in tables.items():
-        asked = {"night": night, "run_id": run_id} if "$night" in query else {"run_id": run_id}
+        asked = {name: value for name, value in (("night", night), ("run_id", run_id)) if f"${name}" in query}
         rows = warehouse.execute(query, asked).to_arrow_table()
         written[table] = rows.num_rows
         if rows.num_rows or table == "identity":

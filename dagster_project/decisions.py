@@ -1,5 +1,5 @@
 """What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions,
-how long gaps between purchases were when a quarter had closed, fits of the models of repeat buying.
+usual gaps of closed quarters, fits of the models of repeat buying, RFM as published, key figures as published.
 
 Appended to `lake/_decisions/`, keyed by run. A decision counts only if its run's release was made current: it is
 written before the swap, and the list of publications says afterwards which runs those were, with the checksum of each
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
 TABLES = (
     *("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions"),
-    *("order_numbers", "kpis", "kpi_inputs", "gap_medians", "value_fits"),
+    *("order_numbers", "kpis", "kpi_inputs", "gap_medians", "value_fits", "rfm", "rfm_scales", "rfm_segments"),
 )
 HOME_KEY = "home_key"
 
@@ -168,9 +168,9 @@ class Decisions:
             file = self.folder / name
             what = f"what run {run_id} decided, {file},"
             if not file.is_file():
-                yield f"{what} is missing. Restore it from a backup; without it ids would change."
+                yield f"{what} is missing. Restore it from a backup; ids and what was shown hang on it."
             elif digest and _sha256(file) != digest:
-                yield f"{what} was changed. Restore it from a backup; ids hang on it."
+                yield f"{what} was changed. Restore it from a backup; ids and what was shown hang on it."
             elif file.suffix == ".parquet" and (problem := _unreadable(file)):
                 yield f"{what} cannot be read ({problem}). Restore it from a backup."
 

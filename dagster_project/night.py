@@ -14,10 +14,9 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dagster_project import release, summary
 from dagster_project.config import ConfigurationError, House
@@ -133,7 +132,7 @@ class Night:
     @property
     def as_of_date(self) -> date:
         """The last day that is complete in the reporting zone."""
-        return self.as_of.astimezone(ZoneInfo(self.house.timezone)).date() - timedelta(days=1)
+        return self.house.last_day(self.as_of)
 
     @property
     def exit_code(self) -> int:

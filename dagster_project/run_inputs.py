@@ -39,6 +39,19 @@ _KPI_COLUMNS = (
     *("previous_value decimal(24, 6)", "cause varchar", "is_change boolean", "night integer", "changed_at timestamptz"),
 )
 _KPI_INPUT_COLUMNS = ("input varchar", "month date", "fingerprint ubigint", "night integer")
+# A snapshot is the last row of each person in its chain up to its place; no frequency: not in it any more.
+RFM_COLUMNS = (
+    *("customer_id varchar", "chain varchar", "place integer", "last_order_date date", "frequency integer"),
+    "monetary decimal(18, 3)",
+)
+RFM_SCALE_COLUMNS = (
+    *("as_of_date date", "night integer", "basis varchar", "chain varchar", "place integer", "closed varchar"),
+    *("bins integer", "population bigint", "is_scored boolean", "recency_cuts decimal(38, 3)[]"),
+    *("frequency_cuts decimal(38, 3)[]", "monetary_cuts decimal(38, 3)[]"),
+)
+RFM_SEGMENT_COLUMNS = (
+    *("as_of_date date", "night integer", "r_score integer", "f_score integer", "m_score integer", "segment varchar"),
+)
 _NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
 _GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
 _VALUE_FIT_COLUMNS = (
@@ -55,6 +68,9 @@ _DECIDED = {
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
     "kpis_before": ("kpis", _KPI_COLUMNS),
     "kpi_inputs_before": ("kpi_inputs", _KPI_INPUT_COLUMNS),
+    "rfm_values_before": ("rfm", RFM_COLUMNS),
+    "rfm_scales_before": ("rfm_scales", RFM_SCALE_COLUMNS),
+    "rfm_segments_before": ("rfm_segments", RFM_SEGMENT_COLUMNS),
     "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
     "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
     "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
@@ -71,6 +87,10 @@ DESCRIPTIONS = {
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
     "kpis_before": "Key figures of months as they were first published, and each time they moved.",
     "kpi_inputs_before": "What the records of months that are over looked like in earlier publications.",
+    "rfm_values_before": "Recency, frequency and money of people in earlier publications, where they changed.",
+    "rfm_scales_before": "The snapshots of earlier publications: as-of date, cut points, place in their chain.",
+    "rfm_segments_before": "The segment of each combination of scores in those snapshots.",
+    "rfm_dates": "The days that people asked to see recency, frequency and money of.",
     "order_numbers_before": "The numbers of orders whose persons are erased since.",
     "orders_published": "The orders that readers see while this run goes on: person and number.",
     "value_fits_before": "Fits of the models of repeat buying that publications used.",
@@ -87,14 +107,15 @@ def write_run_inputs(
     as_of_date: date,
     decisions: Decisions,
     seeds: Path,
+    rfm_dates: Sequence[date] = (),
     published_orders: Path | None = None,
     accept_restatement: bool = False,
     retrain: bool = False,
 ) -> None:
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
-    `seeds`: the rule files of this run, the company's own in place of shipped ones. `published_orders`: the folder of
-    the orders in the current release, if there is one.
+    `seeds`: the rule files of this run, the company's own in place of shipped ones. `rfm_dates`: the days asked for.
+    `published_orders`: the folder of the orders in the current release, if there is one.
     """
     before = decisions.versions()
     _table(
@@ -119,6 +140,7 @@ def write_run_inputs(
     )
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
     # A view, because hardly a night looks into it.
     asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
     warehouse.execute(

@@ -19,7 +19,7 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project, release, run_inputs
+from dagster_project import bookkeeping, checks, project, release, rule_files, run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -320,6 +320,7 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                 as_of_date=night.as_of_date,
                 decisions=Decisions(house.lake),
                 seeds=seeds,
+                rfm_dates=rule_files.rfm_dates(house.rules / "rfm_dates.csv"),
                 published_orders=release.current_table(house, "marts.orders"),
                 accept_restatement=night.accept_restatement,
                 retrain=night.retrain,

@@ -14,6 +14,7 @@ from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
 from dagster_project.rule_files.kpis import check_kpi_config
 from dagster_project.rule_files.lifecycle import check_lifecycle_config
+from dagster_project.rule_files.rfm import check_rfm, rfm_dates
 from dagster_project.rule_files.sources import (
     check_order_rules,
     check_order_statuses,
@@ -32,9 +33,11 @@ __all__ = [
     "check_order_rules",
     "check_order_statuses",
     "check_product_costs",
+    "check_rfm",
     "check_source_regions",
     "check_source_trust",
     "check_value_config",
+    "rfm_dates",
 ]
 
 
@@ -51,3 +54,4 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_lifecycle_config(rule_file("lifecycle_config.csv"))
     check_value_config(rule_file("value_config.csv"))
     check_product_costs(rule_file("product_costs.csv"))
+    check_rfm(rule_file("rfm_config.csv"), rule_file("rfm_segments.csv"), rule_file("rfm_thresholds.csv"))

@@ -352,9 +352,9 @@ def rfm(
 
 def segment(r: int, f: int, m: int) -> str:
     for row in sorted(seed_rows("rfm_segments"), key=lambda row: int(row["priority"])):
-        if all(
-            int(row[f"{name}_min"]) <= score <= int(row[f"{name}_max"])
-            for name, score in (("r", r), ("f", f), ("m", m))
+        if row["scheme"] == seed_rows("rfm_config")[0]["segments"] and all(
+            Fraction(row[f"{name}_min"] or 0) <= score <= Fraction(row[f"{name}_max"] or 10)
+            for name, score in (("r", r), ("f", f), ("m", m), ("fm", Fraction(f + m, 2)))
         ):
             return row["segment"]
     return "others"

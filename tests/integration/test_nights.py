@@ -22,7 +22,7 @@ MARTS = [
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments", "products",
     "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
-    "exported_conversions",
+    "exported_conversions", "rfm_transitions",
     "journey_steps", "journey_funnel",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]

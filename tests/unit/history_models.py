@@ -33,7 +33,16 @@ class Company:
         self.warehouse = duckdb.connect()
         self.warehouse.execute("set TimeZone = 'UTC'; set threads = 1")
         self.warehouse.execute("create schema intermediate; create schema marts; create schema ops")
-        # Nothing is exported here, and nothing bought.
+        # Nobody buys here, and nothing is exported.
+        self.warehouse.execute(
+            "create table intermediate.int_customers__rfm_values (customer_id text, as_of_date date,"
+            " last_order_date date, frequency integer, monetary decimal(18, 3));"
+            "create table intermediate.int_customers__rfm_scales (as_of_date date, basis text, closed text,"
+            " bins integer, population bigint, is_scored boolean, is_fresh boolean, recency_cuts decimal(38, 3)[],"
+            " frequency_cuts decimal(38, 3)[], monetary_cuts decimal(38, 3)[]);"
+            "create table marts.customer_rfm (as_of_date date, r_score integer, f_score integer, m_score integer,"
+            " segment text)"
+        )
         self.warehouse.execute(
             "create schema restricted; create table restricted.conversion_uploads (platform text, action text,"
             " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"

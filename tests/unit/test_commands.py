@@ -3,7 +3,9 @@
 import pytest
 
 from dagster_project import cli
-from dagster_project.config import House
+from dagster_project.config import ConfigurationError, House
+from dagster_project.decisions import Decisions, Publication
+from dagster_project.rule_files import rfm_dates
 
 
 @pytest.fixture
@@ -44,3 +46,33 @@ def test_acceptance_from_the_environment(asked, monkeypatch, text, accepts):
     monkeypatch.setenv("ACCEPT_RESTATEMENT", text)
     cli.main(["run"])
     assert asked == [("next", accepts, False)]
+
+
+def test_a_day_asked_for_is_kept_once_and_in_order(asked, tmp_path, capsys):
+    file = tmp_path / "rules" / "rfm_dates.csv"
+    for day in ("2026-03-31", "2025-02-28", "2026-03-31"):
+        assert cli.main(["rfm", "--as-of", day]) == 0
+    assert file.read_text() == "as_of_date\n2025-02-28\n2026-03-31\n"
+    assert "stands in" in capsys.readouterr().out
+    assert not asked
+
+
+def test_a_day_that_is_none_or_not_over_is_refused(asked, tmp_path, capsys):
+    Decisions(tmp_path / "lake").add_publication(
+        Publication("run1", 1, 1, "2026-06-30T16:00:00+00:00", "2026-06-30T16:00:00+00:00")
+    )
+    # In Shanghai July has just begun.
+    assert cli.main(["rfm", "--as-of", "2026-06-30"]) == 0
+    assert cli.main(["rfm", "--as-of", "2026-07-01"]) == 2
+    assert "as of 2026-06-30" in capsys.readouterr().err
+    assert cli.main(["rfm", "--as-of", "2026-02-29"]) == 2
+    assert "write a day such as" in capsys.readouterr().err
+    assert not asked
+
+
+@pytest.mark.parametrize("text", ["as_of_date\nyesterday\n", "as_of_date\n2026-02-30\n", "as_of_date\n20260201\n"])
+def test_a_day_written_wrongly_is_named_with_its_line(tmp_path, text):
+    file = tmp_path / "rfm_dates.csv"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match="line 2: the day is"):
+        rfm_dates(file)

@@ -40,7 +40,28 @@ touchpoints as (
 customer_rfm as (
 
     select * from {{ ref('customer_rfm') }}
-    where basis = 'tonight'
+    where is_tonight
+
+),
+
+settings as (
+
+    {{ rfm_settings() }}
+
+),
+
+scheme as (
+
+    {{ rfm_scheme('settings') }}
+
+),
+
+-- Scores of 0 stand for people without an order.
+prospects as (
+
+    select min_by(segment, priority) as segment
+    from scheme
+    where r_max = 0
 
 ),
 
@@ -178,7 +199,10 @@ final as (
         end as age_band,
         survivors.member_level,
         customer_lifecycle.stage as lifecycle_stage,
-        customer_rfm.segment as rfm_segment,
+        coalesce(
+            customer_rfm.segment,
+            case when not people.is_anonymous and order_totals.customer_id is null then prospects.segment end
+        ) as rfm_segment,
         cast(people.record_count as integer) as record_count,
         cast(coalesce(order_totals.orders_count, 0) as integer) as orders_count,
         {{ money('coalesce(order_totals.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
@@ -190,6 +214,7 @@ final as (
         order_totals.first_order_at,
         order_totals.last_order_at
     from people
+    cross join prospects
     left join survivors on people.customer_id = survivors.customer_id
     left join aged on people.customer_id = aged.customer_id
     left join order_totals on people.customer_id = order_totals.customer_id

@@ -1,4 +1,4 @@
--- Grain: one row per known person and as-of date with a purchase in the window: recency, frequency and monetary value.
+-- Grain: one row per known person who bought in the window and as-of date, tonight's and those never published before.
 {{ config(materialized='table') }}
 
 with valid_orders as (
@@ -13,9 +13,9 @@ refunds as (
 
 ),
 
-rfm_config as (
+settings as (
 
-    select * from {{ ref('rfm_config') }}
+    {{ rfm_settings() }}
 
 ),
 
@@ -25,31 +25,51 @@ run_parameters as (
 
 ),
 
+rfm_dates as (
+
+    select * from {{ source('ops', 'rfm_dates') }}
+
+),
+
+rfm_scales_before as (
+
+    select * from {{ source('ops', 'rfm_scales_before') }}
+
+),
+
+-- Ten years at most: an order with a mistyped year must not bring a thousand months.
 month_ends as (
 
     select
         cast(unnest(generate_series(
-            date_trunc('month', run_parameters.as_of_date)
-            - to_months(cast(rfm_config.history_months - 1 as integer)),
-            date_trunc('month', run_parameters.as_of_date) + interval 1 month,
+            greatest(
+                date_trunc('month', (select min(valid_orders.reporting_date) from valid_orders)),
+                date_trunc('month', run_parameters.as_of_date) - interval 119 months
+            ) + interval 1 month,
+            date_trunc('month', run_parameters.as_of_date),
             interval 1 month
         )) as date) - 1 as as_of_date
     from run_parameters
-    cross join rfm_config
 
 ),
 
+-- What a publication has shown once stays as it was.
 as_of_dates as (
 
     select
-        month_ends.as_of_date,
-        'month_end' as basis
-    from month_ends
-    inner join run_parameters on month_ends.as_of_date < run_parameters.as_of_date
+        asked.as_of_date,
+        'backfilled' as basis
+    from (
+        select as_of_date from month_ends
+        union
+        select as_of_date from rfm_dates
+    ) as asked
+    inner join run_parameters on asked.as_of_date < run_parameters.as_of_date
+    where asked.as_of_date not in (select rfm_scales_before.as_of_date from rfm_scales_before)
     union all
     select
         as_of_date,
-        'tonight' as basis
+        'published' as basis
     from run_parameters
 
 ),
@@ -60,11 +80,11 @@ windows as (
         as_of_dates.as_of_date,
         as_of_dates.basis,
         case
-            when rfm_config.window_days is null then cast('0001-01-01' as date)
-            else as_of_dates.as_of_date - cast(rfm_config.window_days as integer)
+            when settings.window_days is null then cast('0001-01-01' as date)
+            else as_of_dates.as_of_date - cast(settings.window_days as integer)
         end as after_date
     from as_of_dates
-    cross join rfm_config
+    cross join settings
 
 ),
 
@@ -119,7 +139,7 @@ summed as (
         customer_id,
         as_of_date,
         basis,
-        as_of_date - max(reporting_date) as recency_days,
+        max(reporting_date) as last_order_date,
         count(*) as frequency,
         sum(net_amount_reporting) as net_amount_reporting
     from purchases
@@ -133,7 +153,7 @@ final as (
         summed.customer_id,
         summed.as_of_date,
         summed.basis,
-        cast(summed.recency_days as integer) as recency_days,
+        summed.last_order_date,
         cast(summed.frequency as integer) as frequency,
         {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
             as monetary
