@@ -87,9 +87,33 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
             "rfm_orders": numbered(orders, header, folder / "orders.csv"),
         },
     )
+    # The groups that Shopify has, and somebody who never bought.
+    (home.path / "rules").mkdir()
+    (home.path / "rules" / "rfm_config.csv").write_text(
+        "method,bins,closed,offset,window_days,min_people,segments\nquantiles,5,right,0,365,50,shopify\n"
+    )
+    (home.path / "landing" / "customers").mkdir()
+    (home.path / "landing" / "customers" / "one.csv").write_text("customer_key,email\n1,looks@example.com\n")
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return home
+
+
+def test_who_never_bought_is_a_prospect_and_nobody_is_without_a_group(shop: Home):
+    groups = {
+        "champions", "loyal", "active", "new", "promising", "needs attention", "previously loyal", "at risk",
+        "almost lost", "dormant",
+    }  # fmt: skip
+    assert {
+        name for (name,) in shop.query("select distinct segment from marts.customer_rfm where is_tonight")
+    } <= groups
+    ((tonight,),) = shop.query("select count(*) from marts.customer_rfm where is_tonight")
+    assert dict(
+        shop.query(
+            "select rfm_segment, count(*) from marts.customers where customer_id not in"
+            " (select customer_id from marts.customer_rfm where is_tonight) group by all"
+        )
+    ) == {"prospects": 1, None: 2357 + 995 - tonight}
 
 
 def test_both_load_whole(shop: Home):
