@@ -1,4 +1,4 @@
-"""What the commands ask of a run: acceptance and a new model only when a person says so."""
+"""What the commands ask of a run: acceptance and a new model only when a person says so; of metrics, a publication."""
 
 import pytest
 
@@ -44,3 +44,11 @@ def test_acceptance_from_the_environment(asked, monkeypatch, text, accepts):
     monkeypatch.setenv("ACCEPT_RESTATEMENT", text)
     cli.main(["run"])
     assert asked == [("next", accepts, False)]
+
+
+def test_metrics_before_anything_is_published(asked, capsys):
+    assert cli.main(["metrics", "query", "--metrics", "aov"]) == 2
+    said = capsys.readouterr().err
+    assert "nothing to ask" in said.replace("\n", " ")
+    assert "make run" in said.replace("\n", " ")
+    assert asked == []
