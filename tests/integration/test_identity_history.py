@@ -131,8 +131,8 @@ def test_a_decision_taken_back_revives_the_id_and_everything_is_as_before(
     found = moves(home, 3)
     assert {("revived", retired, survivor, "override"), ("split", survivor, retired, "override")} <= set(found)
     assert {move[3] for move in found} == {"override"}
-    # What a platform was told of the two as one person stays told.
-    remembered = {"identity_events", "customer_id_history", "exported_conversions"}
+    # What a platform was told of the two as one person stays told, and so does what readers were shown of them.
+    remembered = {"identity_events", "customer_id_history", "exported_conversions", "kpi_changes"}
     assert set(differences(first_tables, home.tables())) <= remembered
     born = {move[1] for move in moves(home, 2) if move[0] == "born"}
     assert {row[0] for row in home.query("select retired_customer_id from marts.customer_id_history")} == born

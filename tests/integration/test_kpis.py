@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.integration import recompute_kpis
@@ -92,6 +93,29 @@ def test_every_move_between_segments(company: Home, newest_publication: None):
             if row["to_segment"] != "merged"
         },
     )
+
+
+def test_whatever_a_publication_shows_otherwise_than_the_one_before_is_told(company: Home, newest_publication: None):
+    key = ("kpi", "month", "channel", "variant")
+    shown = []
+    for release in sorted((company.path / "published" / "releases").iterdir()):
+        with duckdb.connect(str(release / "omnihouse.duckdb"), read_only=True) as reader:
+            figures = reader.execute(f"select {', '.join(key)}, value, is_complete from marts.kpi_monthly").fetchall()
+            (night,) = reader.execute("select max(night) from ops.runs").fetchone() or (None,)
+            shown.append((night, {tuple(row[:4]): row[4:] for row in figures}))
+    told: dict[int, dict[Any, Any]] = {}
+    for row in rows(company, "marts.kpi_changes"):
+        told.setdefault(row["night"], {})[tuple(row[name] for name in key)] = (row["previous_value"], row["value"])
+        assert set(row["cause"].split(", ")) <= {"late_record", "refund", "identity", "fx", "rule"}
+    assert min(told, default=shown[0][0] + 1) > 1, "a first publication changes nothing"
+    for (_, before), (night, since) in pairwise(shown):
+        ours = {
+            of: (value, since.get(of, (None,))[0])
+            for of, (value, is_complete) in before.items()
+            if is_complete and value != since.get(of, (None,))[0]
+        }
+        complete = {of for of, (_, is_complete) in before.items() if is_complete}
+        assert ours == {of: values for of, values in told.get(night, {}).items() if of in complete}, night
 
 
 def test_metricflow_answers_on_the_published_file(company: Home, newest_publication: None):

@@ -24,6 +24,7 @@ MARTS = [
     "attribution", "attribution_channel_weights", "channel_roi",
     "exported_conversions", "rfm_transitions",
     "journey_steps", "journey_funnel",
+    "kpi_daily", "kpi_monthly", "cohort_retention", "rfm_movement",
 ]  # fmt: skip
 OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
 

@@ -1,4 +1,4 @@
-"""What the commands ask of a run: acceptance and a new model only when a person says so."""
+"""What the commands ask of a run: acceptance and a new model only when a person says so; of metrics, a publication."""
 
 import pytest
 
@@ -76,3 +76,11 @@ def test_a_day_written_wrongly_is_named_with_its_line(tmp_path, text):
     file.write_text(text)
     with pytest.raises(ConfigurationError, match="line 2: the day is"):
         rfm_dates(file)
+
+
+def test_metrics_before_anything_is_published(asked, capsys):
+    assert cli.main(["metrics", "query", "--metrics", "aov"]) == 2
+    said = capsys.readouterr().err
+    assert "nothing to ask" in said.replace("\n", " ")
+    assert "make run" in said.replace("\n", " ")
+    assert asked == []

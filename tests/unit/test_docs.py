@@ -28,7 +28,7 @@ def test_every_link_in_the_docs_leads_somewhere():
 
 def test_every_key_figure_is_explained_on_its_page_by_the_metrics_and_in_the_comments():
     marts = PROJECT / "dbt" / "models" / "marts"
-    page = (PROJECT / "docs" / "kpis.md").read_text("utf-8")
+    page = (PROJECT / "docs" / "kpis.md").read_text("utf-8").replace("`", "")
     explained = dict(re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", (marts / "kpis.md").read_text("utf-8")))
     metrics = yaml.safe_load((marts / "_metrics.yml").read_text("utf-8"))["metrics"]
     by_description = {
@@ -37,6 +37,6 @@ def test_every_key_figure_is_explained_on_its_page_by_the_metrics_and_in_the_com
     assert by_description == explained.keys() == {metric["name"] for metric in metrics[4:]}
     comments = (marts / "_kpis.yml").read_text("utf-8")
     for name, explanation in explained.items():
-        formula, sources = explanation.removesuffix(".").rsplit(" From ", 1)
-        assert f"{formula} | {sources} |" in page, name
+        formula, sources, example = re.fullmatch(r"(.*) From (.*)\. Example: (.*)\.", explanation).groups()
+        assert f"| {formula} | {sources} | {example} |" in page, name
         assert f"{name}: {{{{ doc('{name}') }}}}" in comments, name

@@ -88,6 +88,18 @@ def test_free_and_refunded_orders_count_in_one_but_not_in_the_average():
     assert cohort.fetchone() == (2, 3), "what was given back in full was no purchase"
 
 
+def test_what_an_order_without_an_exchange_rate_is_worth_is_unknown_and_not_0():
+    company = Company(AS_OF)
+    company.order("ann", local(2025, 5, 2))
+    company.rows["orders"][0]["net_amount_reporting"] = None
+    db = company.built()
+    day = date(2025, 5, 2)
+    assert [value(db, kpi, day) for kpi in ("net_revenue", "ltv_12m", "aov")] == [(None, True)] * 3
+    assert [value(db, kpi, day) for kpi in ("orders", "repeat_rate")] == [(1, True), (0, True)]
+    bought = db.execute("select net_amount_reporting from marts.cohort_retention where months_since < 2 order by month")
+    assert bought.fetchall() == [(None,), (0,)]
+
+
 def test_active_for_a_year_from_the_order_on():
     """Retention of March: who is active on 1 March and on 1 April."""
     march, april = local(2026, 3, 1), local(2026, 4, 1)

@@ -101,7 +101,12 @@ final as (
                         kpi_part('coalesce(bought.persons_retained, 0)'), kpi_part('closed.cohort_size')
                     ) }}
         end as retention_rate,
-        case when closed.is_complete then {{ money('coalesce(bought.net_amount, 0)') }} end as net_amount_reporting,
+        case
+            when not closed.is_complete then null
+            when bought.month is null then {{ money('0') }}
+            -- Unknown, not 0, where no order of theirs has an exchange rate.
+            else {{ money('bought.net_amount') }}
+        end as net_amount_reporting,
         closed.is_complete,
         closed.cohort_month,
         closed.month

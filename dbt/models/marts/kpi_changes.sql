@@ -52,6 +52,10 @@ moved as (
 
     select
         last_published.kpi,
+        case
+            when last_published.kpi = 'cac' and last_published.channel <> {{ all_of_it() }} then 'cac_by_model'
+            else last_published.kpi
+        end as figure,
         last_published.month,
         last_published.channel,
         last_published.variant,
@@ -75,7 +79,7 @@ made_of as (
     {%- set money = ['orders', 'refunds', 'rates'] %}
     {%- set touched = ['orders', 'persons', 'touches', 'persons_of_touches'] %}
     {%- set ever = 1200 %}
-    {%- for kpi, names, before, after in [
+    {%- for figure, names, before, after in [
         ('net_revenue', money, 0, 0),
         ('orders', sold, 0, 0),
         ('new_customers', sold + ['persons'], ever, 0),
@@ -91,7 +95,8 @@ made_of as (
         ('message_open_rate', ['messages'], ever, ever),
         ('message_click_rate', ['messages'], 12, 12),
         ('marketing_cost', ['ads', 'rates'], 0, 0),
-        ('cac', touched + ['ads', 'rates'], ever, 2),
+        ('cac', sold + ['persons', 'ads', 'rates'], ever, 0),
+        ('cac_by_model', touched + ['ads', 'rates'], ever, 2),
         ('retention', sold + ['persons', 'refunds'], 13, 1),
         ('retention_simple', sold + ['persons', 'refunds'], ever, 1),
         ('cross_channel_conversion', touched, 0, 2),
@@ -102,7 +107,7 @@ made_of as (
         ('journey_completion', touched, ever, ever)
     ] %}
     select
-        '{{ kpi }}' as kpi,
+        '{{ figure }}' as figure,
         unnest({{ names }}) as input,
         {{ before }} as months_before,
         {{ after }} as months_after
@@ -120,7 +125,7 @@ causes as (
         moved.variant,
         string_agg(distinct inputs.cause, ', ' order by inputs.cause) as cause
     from moved
-    inner join made_of on moved.kpi = made_of.kpi
+    inner join made_of on moved.figure = made_of.figure
     inner join inputs
         on
             made_of.input = inputs.input

@@ -89,7 +89,7 @@ followed as (
         bool_and(is_over) as is_complete,
         count(*) filter (where is_over) as persons,
         count(*) filter (where is_over and is_repeated) as repeated,
-        coalesce(sum(net_amount) filter (where is_over), 0) as net_amount
+        case when bool_or(is_over) then sum(net_amount) filter (where is_over) else 0 end as net_amount
     from first_years
     group by date, channel
 
