@@ -19,7 +19,8 @@ from tests.integration.conftest import PROJECT, Home, differences
 
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
-    "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments", "products", "stores", "dates",
+    "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments",
+    "products", "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
     "exported_conversions",
     "journey_steps", "journey_funnel",
