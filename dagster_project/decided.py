@@ -49,6 +49,14 @@ _REVIEWS = """
         cast($night as bigint) as night, $run_id as run_id
     from intermediate.int_identity__review_states where is_new order by all
 """
+# Who is erased takes their name off the order; that it was a first or a third order stays true.
+_ORDER_NUMBERS = """
+    select orders.order_id, orders.customer_order_number, cast($night as bigint) as night, $run_id as run_id
+    from ops.orders_published as orders
+    inner join intermediate.int_identity__published_customers as persons on orders.customer_id = persons.customer_id
+    where persons.was_active and persons.current_customer_id is null and orders.customer_order_number is not null
+    order by orders.order_id
+"""
 # Without the person and the identifiers: what was told, so that it is told once, must outlive them.
 CONVERSIONS = """
     select platform, action, order_id, kind, value, currency, converted_at, happened_at,
@@ -77,6 +85,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "identity_bindings": _BINDINGS,
         "reviews": _REVIEWS,
         "conversions": CONVERSIONS,
+        "order_numbers": _ORDER_NUMBERS,
         "gap_medians": _GAP_MEDIANS,
         "value_fits": _VALUE_FITS,
     }

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 # One folder each, one file a run; a run that decides nothing of a kind has no file of it.
 TABLES = (
     *("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions"),
-    *("gap_medians", "value_fits"),
+    *("order_numbers", "gap_medians", "value_fits"),
 )
 HOME_KEY = "home_key"
 
@@ -179,6 +179,8 @@ class Decisions:
         return file.read_bytes().split(b"\n")[:-1] if file.exists() else []
 
     def _fresh(self, table: str, run_id: str) -> Path:
+        if table not in TABLES:
+            raise ValueError(f"{table} is no kind of decision: what is not listed is neither checked nor taken back")
         (self.folder / table).mkdir(parents=True, exist_ok=True)
         return self.folder / table / f"{run_id}.tmp"
 

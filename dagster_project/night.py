@@ -71,6 +71,7 @@ class Night:
     problems: list[dict[str, str]] = field(default_factory=list)
     tests: dict[str, int] = field(default_factory=dict)
     layers: dict[str, int] = field(default_factory=dict)
+    raw_rows: dict[tuple[str, str], int] = field(default_factory=dict)
     quarantined: int = 0
     published: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))

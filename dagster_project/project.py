@@ -6,6 +6,7 @@ The manifest is parsed again when a file of the project, or the set of seeds, ch
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_project.config import PROJECT, ConfigurationError, House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
+from dagster_project.release import Description
 
 OWNER = "team:data"
 DBT = PROJECT / "dbt"
@@ -38,7 +40,8 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
         "OMNIHOUSE_TEMP_DIRECTORY": str(house.spill),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
-        "DBT_LOG_LEVEL_FILE": "info",
+        # What dbt says goes through the run, which keeps it in a log of its own.
+        "DBT_LOG_LEVEL_FILE": "none",
     }
     if with_key:
         variables["OMNIHOUSE_HOME_KEY"] = Decisions(house.lake).home_key().hex()
@@ -105,6 +108,18 @@ def manifest(house: House) -> Path:
             )
         stamp.write_text(digest.hexdigest())
     return target(house) / "manifest.json"
+
+
+def descriptions(house: House) -> dict[str, Description]:
+    """What the models' descriptions say, by `schema.table`, as dbt read them for its last build."""
+    nodes = json.loads((target(house) / "manifest.json").read_text())["nodes"].values()
+    return {
+        f"{node['schema']}.{node['name']}": Description(
+            node["description"], {name: column["description"] for name, column in node["columns"].items()}
+        )
+        for node in nodes
+        if node["resource_type"] == "model"
+    }
 
 
 def dbt_project(house: House) -> DbtProject:

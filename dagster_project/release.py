@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +34,23 @@ _NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
 _FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
 
 
-def build(night: Night, warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
+@dataclass(frozen=True)
+class Description:
+    """What a table and its columns mean, in words."""
+
+    text: str
+    columns: Mapping[str, str]
+
+
+_NOTHING_TOLD = Description("", {})
+
+
+def build(
+    night: Night, warehouse: duckdb.DuckDBPyConnection, descriptions: Mapping[str, Description]
+) -> dict[str, int]:
     """Write a fresh, compact release from the warehouse; nothing is visible to readers yet.
 
+    `descriptions`, by `schema.table`: what readers are told of a table that carries no comment in the warehouse.
     Returns the rows of every published table.
     """
     folder = night.house.published / "releases" / night.run_id
@@ -42,8 +58,8 @@ def build(night: Night, warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
     for name in ("parquet", "reports", "exports"):
         (folder / name).mkdir(parents=True)
     (folder / "restricted").mkdir(mode=0o700)
-    rows = _copy(warehouse, folder / "omnihouse.duckdb", PUBLISHED_SCHEMAS, folder / "parquet")
-    _copy(warehouse, folder / "restricted" / "omnihouse_restricted.duckdb", ("restricted",), None)
+    rows = _copy(warehouse, folder / "omnihouse.duckdb", PUBLISHED_SCHEMAS, descriptions, folder / "parquet")
+    _copy(warehouse, folder / "restricted" / "omnihouse_restricted.duckdb", ("restricted",), descriptions, None)
     return rows
 
 
@@ -98,6 +114,13 @@ def current(house: House) -> str | None:
     return Path(os.readlink(link)).name if link.is_symlink() else None
 
 
+def current_table(house: House, table: str) -> Path | None:
+    """The folder of Parquet files of a table, `marts.orders` say, in the release that readers see."""
+    run_id = current(house)
+    folder = house.published / "releases" / str(run_id) / "parquet" / table
+    return folder if run_id and folder.is_dir() else None
+
+
 def recover(house: House, decisions: Decisions) -> None:
     """Finish what a crash left half done: note a release that was made current, drop the rest.
 
@@ -142,7 +165,11 @@ def sha256(file: Path) -> str:
 
 
 def _copy(
-    warehouse: duckdb.DuckDBPyConnection, file: Path, schemas: tuple[str, ...], parquet: Path | None
+    warehouse: duckdb.DuckDBPyConnection,
+    file: Path,
+    schemas: tuple[str, ...],
+    descriptions: Mapping[str, Description],
+    parquet: Path | None,
 ) -> dict[str, int]:
     """Copy tables with their comments into a new database file, and to Parquet beside it."""
     rows: dict[str, int] = {}
@@ -167,10 +194,11 @@ def _copy(
             warehouse.execute(f"create table release.{name} as select {listed} from {name}")
             counted = warehouse.execute(f"select count(*) from release.{name}").fetchone()
             rows[f"{schema}.{table}"] = counted[0] if counted else 0
-            if comment:
+            told = descriptions.get(f"{schema}.{table}", _NOTHING_TOLD)
+            if comment := comment or told.text:
                 warehouse.execute(f"comment on table release.{name} is {_literal(comment)}")
             for column, text in columns:
-                if text:
+                if text := text or told.columns.get(column):
                     warehouse.execute(f'comment on column release.{name}."{column}" is {_literal(text)}')
             if parquet:
                 (parquet / f"{schema}.{table}").mkdir()

@@ -34,6 +34,7 @@ _CONVERSION_COLUMNS = (
     *("currency varchar", "converted_at timestamptz", "happened_at timestamptz", "exported_at timestamptz"),
     *("night integer", "run_id varchar"),
 )
+_NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
 _GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
 _VALUE_FIT_COLUMNS = (
     *("unit varchar", "reason varchar", "customers bigint", "repeat_buyers bigint", "weeks bigint"),
@@ -47,6 +48,7 @@ _DECIDED = {
     "identity_bindings_before": ("identity_bindings", _BINDING_COLUMNS),
     "reviews_before": ("reviews", _REVIEW_COLUMNS),
     "conversions_before": ("conversions", _CONVERSION_COLUMNS),
+    "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
     "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
     "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
 }
@@ -60,6 +62,8 @@ DESCRIPTIONS = {
     "identity_models": "The models of probable links that publications used, the newest night's in force.",
     "reviews_before": "What earlier publications asked people to decide, and since when.",
     "conversions_before": "Conversions and adjustments in the files of earlier publications.",
+    "order_numbers_before": "The numbers of orders whose persons are erased since.",
+    "orders_published": "The orders that readers see while this run goes on: person and number.",
     "value_fits_before": "Fits of the models of repeat buying that publications used.",
     "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
 }
@@ -74,12 +78,14 @@ def write_run_inputs(
     as_of_date: date,
     decisions: Decisions,
     seeds: Path,
+    published_orders: Path | None = None,
     accept_restatement: bool = False,
     retrain: bool = False,
 ) -> None:
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
-    `seeds`: the rule files of this run, the company's own in place of shipped ones.
+    `seeds`: the rule files of this run, the company's own in place of shipped ones. `published_orders`: the folder of
+    the orders in the current release, if there is one.
     """
     before = decisions.versions()
     _table(
@@ -104,6 +110,17 @@ def write_run_inputs(
     )
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    # A view, because hardly a night looks into it.
+    asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
+    warehouse.execute(
+        f"create or replace view ops.orders_published as select {asked} from "
+        + (
+            f"read_parquet('{_quoted(published_orders / '*.parquet')}')"
+            if published_orders
+            else "(select null::varchar as order_id, null::varchar as customer_id, null as customer_order_number)"
+            " where order_id is not null"
+        )
+    )
     _table(
         warehouse,
         "identity_overrides_before",
@@ -113,6 +130,10 @@ def write_run_inputs(
     _table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:

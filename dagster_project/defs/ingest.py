@@ -19,7 +19,7 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project, run_inputs
+from dagster_project import bookkeeping, checks, project, release, run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -320,6 +320,7 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                 as_of_date=night.as_of_date,
                 decisions=Decisions(house.lake),
                 seeds=seeds,
+                published_orders=release.current_table(house, "marts.orders"),
                 accept_restatement=night.accept_restatement,
                 retrain=night.retrain,
             )
@@ -333,5 +334,6 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                     if counted is None:
                         raise StepFailed(f"{source.schema}.{table.name} cannot be counted.")
                     rows[asset_key(source.schema, table.name)] = counted[0]
+                    night.raw_rows[source.schema, table.name] = counted[0]
         night.layers["lake"] = step.rows = sum(count for key, count in rows.items() if key.path[0] != "ops")
     return rows

@@ -40,7 +40,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
             with connect(house) as warehouse:
                 bookkeeping.write_history(warehouse, night)
                 bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
-                rows = release.build(night, warehouse)
+                rows = release.build(night, warehouse, project.descriptions(house))
                 files = conversions.write(warehouse, house.published / "releases" / night.run_id)
                 seeds = project.folder(house) / "seeds"
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds)

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
 
-from dagster_project import lineage, project
+from dagster_project import idle, lineage, project
 from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
@@ -57,15 +57,22 @@ def _build(
     # What an earlier night left must not be taken for the results of one that died before it wrote any.
     (project.target(house) / "run_results.json").unlink(missing_ok=True)
     os.environ.update(project.environment(house, with_key=True))
+    with connect(house) as warehouse:
+        left_alone = idle.nodes(manifest, night.raw_rows, warehouse)
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if left_alone:
+        # `empty`: only what is named is left out, never a test that looks at something else as well.
+        names = " ".join(sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone))
+        arguments += ["--indirect-selection", "empty", "--exclude", names]
     invocation = project.dbt_cli(house).cli(
-        ["build", "--exclude-resource-type", "unit_test"],
+        arguments,
         manifest=manifest,
         dagster_dbt_translator=translator,
         context=context,
         target_path=project.target(house),
         raise_on_error=False,
     )
-    return _follow(night, invocation, manifest)
+    return _follow(night, invocation, manifest, left_alone)
 
 
 def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -87,10 +94,12 @@ def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any
     return found
 
 
-def _follow(night: Night, invocation: Any, manifest: dict[str, Any]) -> list[DbtCliEventMessage]:
+def _follow(night: Night, invocation: Any, manifest: dict[str, Any], left_alone: set[str]) -> list[DbtCliEventMessage]:
     """Read dbt's events as they come, a progress line a layer, and return those that carry a result."""
     waiting = Counter(
-        node["schema"] for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")
+        node["schema"]
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "seed") and name not in left_alone
     )
     messages = []
     log = night.house.dbt_work / "last_build.log"
@@ -115,6 +124,8 @@ def _follow(night: Night, invocation: Any, manifest: dict[str, Any]) -> list[Dbt
             tail = log.read_text().strip().splitlines()[-12:]
             raise StepFailed(f"dbt ended before it built anything; the last lines of {log}: " + " / ".join(tail))
         step.detail = f"{len(messages)} models and tests"
+        if left_alone:
+            step.detail += f", {len(left_alone)} without a source's rows left as they are"
     return messages
 
 

@@ -28,6 +28,16 @@
     );
 {% endmacro %}
 
+{# A column of what the ledgers say of a model's own loads and of those of the models before it. None of that moves while the
+   model is compiled and run, and the macros below ask a dozen times; so each question is put once a model. #}
+{% macro asked_of_ledger(query) %}
+    {% set answers = graph.setdefault('omnihouse_ledger', {}).setdefault(model.unique_id, {}) %}
+    {% if query not in answers %}
+        {% do answers.update({query: run_query(query).columns[0].values() | list}) %}
+    {% endif %}
+    {% do return(answers[query]) %}
+{% endmacro %}
+
 {# The condition on ops.loads that picks the loads a model reads. #}
 {% macro loads_in_scope(scopes) -%}
     (
@@ -48,7 +58,7 @@
 {# Admitted loads in a model's scope that its ledger does not hold: the ids, fetched when the model is compiled.
    They are written into the SQL as literals because DuckDB skips Parquet row groups for a literal list only. #}
 {% macro pending_load_ids(model_name=none, scopes=none) %}
-    {% set rows = run_query(
+    {% do return(asked_of_ledger(
         "select distinct loads.load_id from " ~ loads_table() ~ " as loads"
         ~ " where loads.admitted and " ~ loads_in_scope(scopes or model_loads())
         ~ " and not exists (select 1 from " ~ load_ledger() ~ " as ledger"
@@ -56,8 +66,7 @@
         ~ " and ledger.source_system = loads.source_system and ledger.source_table = loads.source_table"
         ~ " and ledger.load_id = loads.load_id)"
         ~ " order by loads.load_id"
-    ) %}
-    {% do return(rows.columns[0].values() | list) %}
+    )) %}
 {% endmacro %}
 
 {% macro in_load_ids(column, load_ids) -%}
@@ -144,15 +153,15 @@
         {% do return(asked) %}
     {% endif %}
     {% set taken_in = "from " ~ load_ledger() ~ " as ledger where ledger.model = '" ~ model.name ~ "'" %}
-    {% set found = run_query(
+    {% set found = asked_of_ledger(
         "select count(*) " ~ taken_in
         ~ " and not exists (select 1 from " ~ loads_table() ~ " as loads where loads.admitted"
         ~ " and loads.load_id = ledger.load_id and loads.source_system = ledger.source_system"
         ~ " and loads.source_table = ledger.source_table)"
-    ).columns[0].values()[0] %}
+    )[0] %}
     {% if not found and config.get('meta', {}).get('in_load_order') %}
         {% set pending = pending_load_ids() %}
-        {% set newest = run_query("select max(ledger.load_id) " ~ taken_in).columns[0].values()[0] %}
+        {% set newest = asked_of_ledger("select max(ledger.load_id) " ~ taken_in)[0] %}
         {% do return((pending and newest and pending[0] < newest) or false) %}
     {% endif %}
     {% do return(found > 0) %}

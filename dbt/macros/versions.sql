@@ -191,13 +191,12 @@
 
 {# Loads that a staging model has taken in and its quarantine has not, after a run that broke off between the two. #}
 {% macro loads_before_the_quarantine() %}
-    {% set rows = run_query(
+    {% do return(asked_of_ledger(
         "select distinct staged.load_id from " ~ load_ledger() ~ " as staged where staged.model = '" ~ model.name ~ "'"
         ~ " and not exists (select 1 from " ~ load_ledger() ~ " as settled where settled.model = '"
         ~ (model.name | replace('stg_', 'quarantine__', 1)) ~ "' and settled.source_table = staged.source_table"
         ~ " and settled.source_system = staged.source_system and settled.load_id = staged.load_id) order by staged.load_id"
-    ) %}
-    {% do return(rows.columns[0].values() | list) %}
+    )) %}
 {% endmacro %}
 
 {# The whole quarantine of a source table: rows that staging did not take, new ones and those waiting from earlier nights,

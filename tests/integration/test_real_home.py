@@ -24,6 +24,9 @@ RECEIPTS = (
     "customer_street,customer_birth_date,total_amount,discount_amount,tax_amount,rounding_amount,payment_method,"
     "original_receipt_id,original_order_name,status,cashier,updated_at"
 )
+ERASED_BUYER = (
+    "select customer_id is not null, customer_order_number, is_first_order from marts.orders where order_id = 'pos-R98'"
+)
 LINES = "receipt_id,line_no,sku,product_name,category,quantity,unit_price,discount_amount,tax_amount,updated_at"
 
 
@@ -35,12 +38,14 @@ def till(path: Path) -> sqlite3.Connection:
     return database
 
 
-def sell(database: sqlite3.Connection, number: int, total: str, sold_at: str, currency: str = "CNY") -> None:
+def sell(
+    database: sqlite3.Connection, number: int, total: str, sold_at: str, currency: str = "CNY", buyer: str = "M1"
+) -> None:
     database.execute(
         "insert into receipts (receipt_id, receipt_no, store_id, kind, sold_at, currency, member_no, total_amount,"
         " discount_amount, tax_amount, rounding_amount, payment_method, status, updated_at)"
-        " values (?, ?, 'S1', 'sale', ?, ?, 'M1', ?, '0', '0', '0', 'cash', 'completed', ?)",
-        [f"R{number}", f"{number}", sold_at, currency, total, sold_at],
+        " values (?, ?, 'S1', 'sale', ?, ?, ?, ?, '0', '0', '0', 'cash', 'completed', ?)",
+        [f"R{number}", f"{number}", sold_at, currency, buyer, total, sold_at],
     )
     database.execute(
         "insert into receipt_lines (receipt_id, line_no, sku, product_name, category, quantity, unit_price,"
@@ -64,6 +69,7 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     for number in range(1, 31):
         sell(database, number, "10.10", f"2026-06-{number:02d}T04:00:00Z" if number < 30 else "2026-06-29T05:00:00Z")
     sell(database, 99, "x12.00", "2026-06-29T06:00:00Z")
+    sell(database, 98, "3.00", "2026-06-29T07:00:00Z", buyer="M2")
     home = make_home(
         "shop", SOURCES__POS__DATABASE_URL=f"sqlite:///{file}", OMNIHOUSE_AS_OF=AS_OF, OMNIHOUSE_DEMO="auto"
     )
@@ -85,7 +91,8 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
 
 def test_good_rows_are_published_and_wrong_ones_are_set_aside_with_a_reason(shop):
     home, _ = shop
-    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(30, Decimal("303.000"))]
+    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(31, Decimal("306.000"))]
+    assert home.query(ERASED_BUYER) == [(True, 1, True)]
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(20,)]
     set_aside = home.query("select source_table, key, rule, reason from ops.quarantine order by all")
     assert [row[:3] for row in set_aside if row[0] == "receipts"] == [("receipts", "R99", "total_not_a_number")]
@@ -93,7 +100,7 @@ def test_good_rows_are_published_and_wrong_ones_are_set_aside_with_a_reason(shop
     assert all(row[3] for row in set_aside)
     assert home.query("select min(rows_landed - rows_read), max(rows_lost) from ops.conservation") == [(0, 0)]
     assert dict(home.query("select source_system, status from ops.freshness"))["shopify"] == "absent"
-    assert home.query("select count(*) from marts.customers where not is_anonymous") == [(1,)]
+    assert home.query("select count(*) from marts.customers where not is_anonymous") == [(2,)]
 
 
 def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothing(shop):
@@ -108,7 +115,9 @@ def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothi
     database.commit()
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(31, Decimal("315.000"))]
+    # There is neither a web shop nor a service desk.
+    assert "without a source's rows left as they are" in outcome.stdout
+    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(32, Decimal("318.000"))]
     assert home.query("select count(*) from ops.quarantine where source_table like 'receipt%'") == [(0,)]
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(20,)]
 
@@ -123,7 +132,20 @@ def test_a_withdrawn_load_leaves_at_the_next_run(shop):
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(0,)]
-    assert home.query("select count(*) from marts.orders") == [(31,)]
+    assert home.query("select count(*) from marts.orders") == [(32,)]
+
+
+def test_an_erased_persons_order_keeps_its_number_and_names_nobody(shop):
+    home, database = shop
+    database.execute(
+        "update receipts set member_no = null, updated_at = '2026-06-30T01:30:00Z' where receipt_id = 'R98'"
+    )
+    database.commit()
+    outcome = home.run()
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert home.query(ERASED_BUYER) == [(False, 1, True)]
+    assert home.query("select count(*), count(customer_id) from marts.orders") == [(32, 31)]
+    assert set(home.query("select reason from marts.customer_id_history")) == {("erased",)}
 
 
 def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
@@ -147,6 +169,11 @@ def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
     assert home.query("select count(*) from ops.quarantine where rule = 'rate_missing'") == [(0,)]
 
 
+def test_nights_after_an_erasure_keep_the_number_too(shop):
+    home, _ = shop
+    assert home.query(ERASED_BUYER) == [(False, 1, True)]
+
+
 def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on(shop):
     home, database = shop
     folder = home.path / "landing" / "google_ads"
@@ -158,7 +185,7 @@ def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on
     assert "google_ads" in outcome.stdout
     assert "report.csv" in outcome.stdout
     assert "Traceback" not in outcome.stdout + outcome.stderr
-    assert home.query("select count(*) from marts.orders") == [(33,)]
+    assert home.query("select count(*) from marts.orders") == [(34,)]
     assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
     (folder / "report.csv").unlink()
 

@@ -138,3 +138,9 @@ def test_a_model_is_stored_with_the_publication_that_used_it_first(tmp_path):
     company.run({"r1": 0}, model="two", publish=False)
     company.run({"r1": 0}, model="three")
     assert [(text, night) for _, text, night in company.decisions.models()] == [("one", 1), ("three", 3)]
+
+
+def test_a_kind_that_nobody_would_take_back_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="neither checked nor taken back"):
+        Decisions(tmp_path).write_text("opinions", "run1", "{}")
+    assert not (tmp_path / "_decisions" / "opinions").exists()

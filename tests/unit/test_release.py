@@ -24,7 +24,6 @@ def house(tmp_path):
         warehouse.execute("create schema marts; create schema ops; create schema restricted")
         warehouse.execute("create table marts.customers as select 1 as customer_id, 10.00::decimal(18,2) as net")
         warehouse.execute("comment on table marts.customers is 'one person''s row'")
-        warehouse.execute("comment on column marts.customers.net is 'money'")
         warehouse.execute("create table ops.run_parameters as select 1 as night")
         warehouse.execute("create table restricted.customer_contacts as select 'a@b.c' as email")
     return found
@@ -34,7 +33,7 @@ def publish(house, run_id, number):
     night = Night(house, run_id, "next", number, number, datetime(2026, 7, number, tzinfo=UTC), True)
     with duckdb.connect(str(house.warehouse)) as warehouse:
         warehouse.execute("update marts.customers set net = ?", [number])
-        rows = release.build(night, warehouse)
+        rows = release.build(night, warehouse, {"marts.customers": release.Description("one row", {"net": "money"})})
     release.seal(night, rows, "<html></html>", night.publication({}))
     release.make_current(house, run_id)
     return night

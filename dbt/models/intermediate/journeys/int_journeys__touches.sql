@@ -11,7 +11,7 @@ with touchpoints as (
 orders as (
 
     select * from {{ ref('orders') }}
-    where customer_order_number is not null
+    where customer_order_number is not null and customer_id is not null
 
 ),
 

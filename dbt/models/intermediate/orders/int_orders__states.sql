@@ -34,6 +34,24 @@ members as (
 
 ),
 
+published_customers as (
+
+    select * from {{ ref('int_identity__published_customers') }}
+
+),
+
+orders_published as (
+
+    select * from {{ source('ops', 'orders_published') }}
+
+),
+
+order_numbers_before as (
+
+    select * from {{ source('ops', 'order_numbers_before') }}
+
+),
+
 daily_rates as (
 
     select * from {{ ref('int_fx__daily_rates') }}
@@ -87,6 +105,30 @@ refunded_line_totals as (
 
 ),
 
+-- The numbers of orders whose person was erased in an earlier night, or is tonight.
+kept_numbers as (
+
+    select
+        order_id,
+        arg_max(customer_order_number, night) as customer_order_number
+    from (
+        select * from order_numbers_before
+        union all
+        select
+            orders_published.order_id,
+            orders_published.customer_order_number,
+            cast(2147483647 as integer) as night
+        from orders_published
+        inner join published_customers on orders_published.customer_id = published_customers.customer_id
+        where
+            published_customers.was_active
+            and published_customers.current_customer_id is null
+            and orders_published.customer_order_number is not null
+    ) as kept
+    group by order_id
+
+),
+
 joined as (
 
     select
@@ -125,6 +167,7 @@ joined as (
             else 'pending'
         end as status,
         coalesce(source_ranks.rank, 99) as source_rank,
+        kept_numbers.customer_order_number as kept_order_number,
         currencies.minor_unit,
         line_states.lines_fingerprint,
         refunded_line_totals.refunded_lines_fingerprint,
@@ -139,6 +182,7 @@ joined as (
             as headers_fingerprint
     from headers
     left join members on headers.record_key = members.record_key
+    left join kept_numbers on headers.order_id = kept_numbers.order_id
     left join line_states on headers.order_id = line_states.order_id
     left join refund_totals on headers.order_id = refund_totals.order_id
     left join refunded_line_totals on headers.order_id = refunded_line_totals.order_id
@@ -160,7 +204,8 @@ numbered as (
             else ' ~ round_share('refund_amount', 'merchandise_amount', 'due_amount', 'minor_unit') ~ '
         end') }} as refunded_merchandise_amount,
         case
-            when is_valid and customer_id is not null
+            when is_valid and customer_id is null then kept_order_number
+            when is_valid
                 then cast(row_number() over (
                     partition by customer_id, is_valid
                     order by ordered_at, source_rank, source_order_id

@@ -1,0 +1,68 @@
+"""Which models have nothing to do tonight: those of staging and quarantine that stand for sources without a row.
+
+A company has few of the doors that the project knows. What the others would feed is empty, was built empty, and is left
+as it is, with the tests that look at nothing else. Here: which nodes of the dbt project those are. Not here: how the
+build is told (`defs.transform`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+_LAYERS = ("staging", "quarantine")
+
+
+def nodes(
+    manifest: Mapping[str, Any], raw_rows: Mapping[tuple[str, str], int], warehouse: duckdb.DuckDBPyConnection
+) -> set[str]:
+    """The unique ids of models, and of tests on them alone, that would build again what is there: nothing.
+
+    `raw_rows`: how many rows each raw table holds tonight, by schema and name; one that is not listed may hold some.
+    """
+    built = _built_without_rows(warehouse)
+    judged: dict[str, bool | None] = {}
+
+    def is_idle(unique_id: str) -> bool | None:
+        """Whether it stays empty; None for what says nothing either way, a seed or a parameter of the run."""
+        if unique_id in judged:
+            return judged[unique_id]
+        if unique_id in manifest["sources"]:
+            source = manifest["sources"][unique_id]
+            found = None if source["schema"] == "ops" else raw_rows.get((source["schema"], source["name"]), 1) == 0
+        else:
+            node = manifest["nodes"][unique_id]
+            if node["resource_type"] == "seed":
+                found = None
+            elif node["schema"] in _LAYERS and (node["schema"], node["name"]) in built:
+                parents = {is_idle(parent) for parent in node["depends_on"]["nodes"]}
+                found = True in parents and False not in parents
+            else:
+                found = False
+        judged[unique_id] = found
+        return found
+
+    models = {name for name, node in manifest["nodes"].items() if node["resource_type"] == "model" and is_idle(name)}
+    tests = {
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] == "test"
+        and node["depends_on"]["nodes"]
+        and set(node["depends_on"]["nodes"]) <= models
+    }
+    return models | tests
+
+
+def _built_without_rows(warehouse: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Schema and name of the views of these layers, and of their tables that hold no row."""
+    found = set()
+    for schema, name, kind in warehouse.execute(
+        "select table_schema, table_name, table_type from information_schema.tables"
+        " where table_catalog = current_database() and table_schema in (select unnest($1))",
+        [list(_LAYERS)],
+    ).fetchall():
+        if kind == "VIEW" or warehouse.execute(f'select 1 from "{schema}"."{name}" limit 1').fetchone() is None:
+            found.add((schema, name))
+    return found
