@@ -8,20 +8,24 @@ follows for the time to come. Not here: what a purchase is, the value of one, ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.special import betainc, betaln, digamma, gammaln, hyp2f1
 
 from prediction.failures import PredictionError
 
 Numbers: TypeAlias = NDArray[np.float64]
 
-# Parameters beyond these say that the likelihood has no maximum; they are logarithms.
-_BOUNDS = (-12.0, 14.0)
+# Logarithms of r, alpha, a, b, where the mean age is 1. Where buyers hardly differ, the likelihood rises for ever by
+# less and less, and what is expected has long stopped to move: a shape of 8,000 is a fixed number to four digits.
+_BOUNDS = ((-9.0, 9.0), (-12.0, 14.0), (-9.0, 9.0), (-9.0, 9.0))
+_LAST_CHANCE = 1e-9
+_FLAT = 1e-4
 # At a = 1 the expectation's closed form divides nothing by nothing; so near to it no digit that is told is lost.
 _AWAY_FROM_ONE = 1e-6
 
@@ -53,7 +57,7 @@ def log_likelihood(parameters: Parameters, buyers: Buyers) -> Numbers:
 def fit(buyers: Buyers, counts: Numbers) -> Parameters:
     """The parameters of greatest likelihood; `counts`: how many buyers there are of each line.
 
-    Raises `PredictionError` where the likelihood has no maximum within reason.
+    Raises `PredictionError` where nobody bought again or the search does not end at a maximum.
     """
     if not (buyers.frequency > 0).any():
         raise PredictionError("nobody bought again")
@@ -67,11 +71,11 @@ def fit(buyers: Buyers, counts: Numbers) -> Parameters:
         return -float(counts @ each) / total, -(slopes @ counts) * parameters / total
 
     found = minimize(
-        objective, np.zeros(4), jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * 4,
+        objective, np.zeros(4), jac=True, method="L-BFGS-B", bounds=_BOUNDS,
         options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
     )  # fmt: skip
-    if not np.isfinite(found.fun) or np.abs(found.jac).max() > 1e-4 or _at_a_bound(found.x):
-        raise PredictionError("the likelihood of the purchases has no maximum: their times do not tell who has left")
+    if not is_maximum(found, _BOUNDS):
+        raise PredictionError("the fit of the purchases found no maximum of their likelihood")
     r, alpha, a, b = (float(value) for value in np.exp(found.x))
     return Parameters(r, alpha * scale, a, b)
 
@@ -96,7 +100,30 @@ def expected_purchases(parameters: Parameters, buyers: Buyers, horizon: float) -
     rest = np.exp((r + x) * (np.log(alpha + age) - np.log(alpha + age + horizon)))
     series = hyp2f1(r + x, b + x, a + b + x - 1, horizon / (alpha + age + horizon))
     while_alive = (a + b + x - 1) / (a - 1) * (1 - rest * series)
-    return while_alive * probability_alive(parameters, buyers)
+    expected = while_alive * probability_alive(parameters, buyers)
+    lost = np.flatnonzero(~np.isfinite(expected) | (expected < 0))
+    if lost.size:
+        these = Buyers(buyers.frequency[lost], buyers.recency[lost], age[lost])
+        expected[lost] = _summed_chances(parameters, these, horizon)
+    return expected
+
+
+def _summed_chances(parameters: Parameters, buyers: Buyers, horizon: float) -> Numbers:
+    """The same mean as a sum, for the few histories at which the series has no digits left."""
+    total, purchases = np.zeros(len(buyers.age)), 0
+    while True:
+        purchases += 1
+        chance = probability_of_at_least(purchases, parameters, buyers, horizon)
+        total += chance
+        if (chance < _LAST_CHANCE).all():
+            return total
+
+
+def is_maximum(found: OptimizeResult, bounds: Sequence[tuple[float, float]]) -> bool:
+    """Whether a search ended where no step uphill is left within the bounds."""
+    low, high = np.array(bounds).T
+    step = found.x - np.clip(found.x - found.jac, low, high)
+    return bool(np.isfinite(found.fun) and np.abs(step).max() < _FLAT)
 
 
 def probability_of_at_least(purchases: int, parameters: Parameters, buyers: Buyers, horizon: float) -> Numbers:
@@ -156,7 +183,3 @@ def _likelihood(parameters: Parameters, buyers: Buyers) -> tuple[Numbers, Number
         ]
     )
     return by_number + r * np.log(alpha) + either, slopes
-
-
-def _at_a_bound(logs: Numbers) -> bool:
-    return bool((np.abs(logs - _BOUNDS[0]) < 1e-6).any() or (np.abs(logs - _BOUNDS[1]) < 1e-6).any())

@@ -13,10 +13,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
-from prediction.bgnbd import Numbers
+from prediction.bgnbd import Numbers, is_maximum
 from prediction.failures import PredictionError
 
-_BOUNDS = (-12.0, 14.0)
+# Logarithms of p, q, v, where the mean value is 1.
+_BOUNDS = ((-9.0, 9.0), (-9.0, 9.0), (-12.0, 14.0))
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def log_likelihood(parameters: Parameters, purchases: Numbers, mean_value: Numbe
 
 
 def fit(purchases: Numbers, mean_value: Numbers) -> Parameters:
-    """The parameters of greatest likelihood. Raises `PredictionError` where it has no maximum within reason."""
+    """The parameters of greatest likelihood. Raises `PredictionError` where there is none."""
     if not len(purchases):
         raise PredictionError("nobody bought again for money")
     scale = float(mean_value.mean())
@@ -45,12 +46,11 @@ def fit(purchases: Numbers, mean_value: Numbers) -> Parameters:
         return -float(each.mean()), -slopes.mean(axis=1) * parameters
 
     found = minimize(
-        objective, np.log([1.0, 2.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * 3,
+        objective, np.log([1.0, 2.0, 1.0]), jac=True, method="L-BFGS-B", bounds=_BOUNDS,
         options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
     )  # fmt: skip
-    at_a_bound = (np.abs(np.abs(found.x - 1) - 13) < 1e-6).any()
-    if not np.isfinite(found.fun) or np.abs(found.jac).max() > 1e-4 or at_a_bound:
-        raise PredictionError("the likelihood of the values has no maximum: they do not tell buyers from purchases")
+    if not is_maximum(found, _BOUNDS):
+        raise PredictionError("the fit of the values found no maximum of their likelihood")
     p, q, v = (float(value) for value in np.exp(found.x))
     return Parameters(p, q, v * scale)
 

@@ -33,7 +33,7 @@ from tests.integration.recompute import (
 )
 from tests.integration.recompute_exports import CLOSED, exported, newest, wall_clock
 from tests.integration.recompute_lifecycle import Medians
-from tests.integration.recompute_people import Groups, Identities, lifecycle, of_customers, rfm
+from tests.integration.recompute_people import Groups, Identities, is_qualifying, lifecycle, of_customers, rfm
 from tests.unit.rfm_people import People
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -421,4 +421,33 @@ def test_every_stage_of_the_lifecycle(company: Home, bought, as_of):
     assert_same(
         {customer: stages[-1][0] for customer, stages in ours.items()},
         {row["customer_id"]: row["lifecycle_stage"] for row in customers if not row["is_anonymous"]},
+    )
+
+
+def test_every_history_of_repeat_buying(company: Home, bought, last_day):
+    """Purchase days up to the last month's end, and what everybody was worth so far."""
+    customers = {row["customer_id"]: row for row in rows(company, "marts.customers") if not row["is_anonymous"]}
+    month_end = (last_day + timedelta(days=1)).replace(day=1) - timedelta(days=1)
+    ours = {}
+    for customer in customers:
+        orders = bought.get(customer, [])
+        if not any(is_qualifying(order, date.max) for order in orders):
+            continue
+        days = sorted(
+            {
+                order.reporting_date
+                for order in orders
+                if order.reporting_date <= month_end and is_qualifying(order, month_end)
+            }
+        )
+        history = (len(days) - 1, (days[-1] - days[0]).days, (month_end - days[0]).days) if days else (None, None, None)
+        ours[customer] = (*history, customers[customer]["net_revenue"], month_end)
+    assert_same(
+        ours,
+        {
+            row["customer_id"]: tuple(
+                row[name] for name in ("frequency", "recency", "t", "historic_value", "as_of_date")
+            )
+            for row in rows(company, "marts.customer_value")
+        },
     )

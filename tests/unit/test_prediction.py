@@ -145,13 +145,31 @@ def test_parameters_are_found_again_and_the_interval_holds():
     assert (low <= high).all()
 
 
-def test_what_has_no_maximum_is_refused():
+def test_where_people_hardly_differ_the_limit_is_a_fit():
+    """Everybody leaves with the same chance: a and b grow without end, and their ratio stands."""
+    histories, later = simulated(Parameters(1.0, 20.0, 6000.0, 54000.0), 5000, 90.0, 60.0)
+    found = bgnbd.fit(histories, np.ones(len(later)))
+    assert found.a / (found.a + found.b) == pytest.approx(0.1, abs=0.02)
+    expected = bgnbd.expected_purchases(found, histories, 60.0)
+    assert expected.mean() == pytest.approx(later.mean(), rel=0.08)
+    same = gamma_gamma.fit(np.array([1.0, 2.0, 5.0]), np.array([5.0, 5.0, 5.0]))
+    assert gamma_gamma.expected_value(same, np.ones(1), np.array([5.0]))[0] == pytest.approx(5, rel=1e-3)
+
+
+@pytest.mark.parametrize("a", [1e-4, 8000.0])
+@pytest.mark.parametrize("r", [1e-4, 8000.0])
+def test_expectations_at_the_edges_are_the_sums_too(a, r):
+    parameters = Parameters(r, 30.0 * r, a, 8000.0)
+    histories = buyers(*HISTORIES)
+    chances = sum(bgnbd.probability_of_at_least(k, parameters, histories, 365.0) for k in range(1, 1500))
+    assert bgnbd.expected_purchases(parameters, histories, 365.0) == pytest.approx(chances, rel=1e-4, abs=1e-9)
+
+
+def test_nothing_is_fitted_on_nobody():
     with pytest.raises(PredictionError, match="nobody bought again"):
         bgnbd.fit(buyers((0, 0, 10), (0, 0, 20)), np.ones(2))
     with pytest.raises(PredictionError, match="nobody bought again"):
         gamma_gamma.fit(np.array([]), np.array([]))
-    with pytest.raises(PredictionError, match="no maximum"):
-        gamma_gamma.fit(np.array([1.0, 2.0]), np.array([5.0, 5.0]))
 
 
 def test_the_value_of_a_purchase_is_the_integral():

@@ -38,8 +38,11 @@ followed as (
         people._fingerprint,
         row_number() over customer_orders as qualifying_number,
         lead(valid_orders.ordered_at) over customer_orders as next_ordered_at,
-        cast(round(epoch(valid_orders.ordered_at) - epoch(lag(valid_orders.ordered_at) over customer_orders)) as bigint)
-            as gap_seconds,
+        -- All gaps up to here together are the time since the first order.
+        cast(
+            round(epoch(valid_orders.ordered_at) - epoch(first_value(valid_orders.ordered_at) over customer_orders))
+            as bigint
+        ) as own_seconds,
         cast(date_trunc('quarter', valid_orders.reporting_date) - interval 3 months as date) as last_closed_quarter
     from valid_orders
     inner join people on valid_orders.customer_id = people.customer_id
@@ -62,8 +65,7 @@ with_prior as (
             of_all.median_seconds,
             lifecycle_config.default_gap_days * 86400
         ) as prior_seconds,
-        coalesce(sum(followed.gap_seconds) over earlier_gaps, 0) as own_seconds,
-        count(followed.gap_seconds) over earlier_gaps as own_gaps,
+        followed.qualifying_number - 1 as own_gaps,
         lifecycle_config.*
     from followed
     cross join lifecycle_config
@@ -71,11 +73,6 @@ with_prior as (
         on followed.last_closed_quarter = of_category.quarter and followed.category = of_category.category
     left join gap_medians as of_all
         on followed.last_closed_quarter = of_all.quarter and of_all.category is null
-    window earlier_gaps as (
-        partition by followed.customer_id
-        order by followed.qualifying_number
-        rows between unbounded preceding and current row
-    )
 
 ),
 
@@ -122,7 +119,6 @@ final as (
         customer_id,
         order_id,
         qualifying_number,
-        gap_seconds,
         cast(round(usual_seconds / all_gaps) as bigint) as usual_gap_seconds,
         ordered_at,
         next_ordered_at,
