@@ -15,8 +15,8 @@ from ingestion import Ledger
 
 SUITE = "marts"
 IDENTITY_SUITE = "ops"
-# A mart has to have rows when one of the staged tables behind it has.
-_FED_BY = {
+# A mart has to have rows when one of the staged tables behind it has; with none behind it, it may be empty.
+FED_BY = {
     "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
     "customer_identities": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
     "orders": ("stg_shopify__orders", "stg_pos__receipts"),
@@ -29,6 +29,7 @@ _FED_BY = {
     "customer_rfm": (),
     "customer_lifecycle": ("stg_shopify__customers", "stg_pos__members"),
     "customer_value": (),
+    "customer_value_models": (),
 }
 
 
@@ -91,7 +92,7 @@ def _parameters(house: House, night: Night) -> dict[str, object]:
         )
     return {
         "as_of": night.as_of,
-        "source_rows": {table: sum(staged.get(name, 0) for name in names) for table, names in _FED_BY.items()},
+        "source_rows": {table: sum(staged.get(name, 0) for name in names) for table, names in FED_BY.items()},
         "previous_rows": {
             table: rows
             for table, rows in _previous_rows(house).items()
