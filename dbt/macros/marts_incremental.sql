@@ -8,9 +8,10 @@
 hash({{ columns | join(', ') }})
 {%- endmacro %}
 
-{#- Order-independent fingerprint of a group's rows. -#}
+{#- Order-independent fingerprint of a group's rows. The hash of several columns takes the last one in by an exclusive or, which
+    would cancel out where two rows change it alike; hashed once more it does not. -#}
 {% macro group_fingerprint(columns) -%}
-bit_xor(hash({{ columns | join(', ') }}))
+bit_xor(hash(hash({{ columns | join(', ') }})))
 {%- endmacro %}
 
 {#- `key`: a column, or a list of them. -#}
