@@ -6,17 +6,14 @@ import re
 from pathlib import Path
 
 from dagster_project.config import ConfigurationError
-from dagster_project.rule_files.rows import rows
+from dagster_project.rule_files.rows import only_row
 
 _SHARE = r"0?\.\d{1,4}|0|1|1\.0{1,4}"
 
 
 def check_kpi_config(file: Path) -> None:
     """Raise `ConfigurationError` unless the file is one line with a share above 0."""
-    lines = list(rows(file, ["margin_share"]))
-    if len(lines) != 1:
-        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
-    line, row = lines[0]
+    line, row = only_row(file, ["margin_share"])
     share = row["margin_share"] or ""
     if None in row or not re.fullmatch(_SHARE, share) or float(share) == 0:
         raise ConfigurationError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 from dagster_project.config import ConfigurationError
-from dagster_project.rule_files.rows import rows
+from dagster_project.rule_files.rows import settings
 
 _FACTORS = ("at_risk_factor", "dormant_factor", "lost_factor")
 _DAYS = ("at_risk_days", "dormant_days", "lost_days")
@@ -22,18 +21,9 @@ _COUNT = ("[1-9][0-9]{0,3}", "a whole number from 1 to 9999")
 
 def check_lifecycle_config(file: Path) -> None:
     """Raise `ConfigurationError` unless the file is one line by which every customer is in exactly one stage."""
-    lines = list(rows(file, list(_LIFECYCLE)))
-    if len(lines) != 1:
-        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
-    line, row = lines[0]
-    if None in row:
-        raise ConfigurationError(f"{file}, line {line}: the line has more cells than the header names.")
-    given = {name: row[name] or "" for name in _LIFECYCLE}
     wanted = {name: _FACTOR if name in _FACTORS else _COUNT for name in _LIFECYCLE}
     wanted["mode"] = ("adaptive|fixed", "adaptive or fixed")
-    for name, (pattern, told) in wanted.items():
-        if not re.fullmatch(pattern, given[name]):
-            raise ConfigurationError(f"{file}, line {line}: {name} is {given[name]!r}; write {told}.")
+    line, given = settings(file, wanted)
     # Stages that begin at one time, or in another order, would leave a person in two of them or in none.
     for earlier, later in (*pairwise(_FACTORS), *pairwise(_DAYS)):
         if Decimal(given[earlier]) >= Decimal(given[later]):

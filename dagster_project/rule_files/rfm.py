@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 from dagster_project.config import ConfigurationError
-from dagster_project.rule_files.rows import rows
+from dagster_project.rule_files.rows import check_cells, only_row, rows
 
 METHODS = ("quantiles", "percentiles", "thresholds")
 MEASURES = ("recency", "frequency", "monetary")
@@ -84,10 +84,7 @@ def _settings(file: Path) -> tuple[int, dict[str, str]]:
     """The one line of rfm_config.csv with its number, each cell of the right form."""
     header = file.read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0].strip().split(",")
     columns = [*_CONFIG, "segments"] if header[-1:] == ["segments"] else list(_CONFIG)
-    lines = list(rows(file, columns))
-    if len(lines) != 1:
-        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
-    line, row = lines[0]
+    line, row = only_row(file, columns)
     if None in row or None in row.values():
         raise ConfigurationError(f"{file}, line {line}: the line has other cells than the header names.")
     cells = {name: row[name] or "" for name in columns}
@@ -99,9 +96,7 @@ def _settings(file: Path) -> tuple[int, dict[str, str]]:
         "window_days": ("([1-9][0-9]{0,4})?", "a whole number of days from 1 to 99999, or nothing for all orders"),
         "min_people": ("[1-9][0-9]{0,8}", "a whole number from 1"),
     }
-    for name, (pattern, told) in wanted.items():
-        if not re.fullmatch(pattern, cells[name]):
-            raise ConfigurationError(f"{file}, line {line}: {name} is {cells[name]!r}; write {told}.")
+    check_cells(file, line, cells, wanted)
     return line, cells
 
 

@@ -6,29 +6,18 @@ import re
 from pathlib import Path
 
 from dagster_project.config import ConfigurationError
-from dagster_project.rule_files.rows import rows
-
-_VALUE = ("unit", "min_weeks", "min_repeat_buyers")
+from dagster_project.rule_files.rows import rows, settings
 
 
 def check_value_config(file: Path) -> None:
     """Raise `ConfigurationError` unless the file is one line: a unit of time, and the least data to predict from."""
-    lines = list(rows(file, list(_VALUE)))
-    if len(lines) != 1:
-        raise ConfigurationError(f"{file}: below the header it has {len(lines)} lines; there is one line of settings.")
-    line, row = lines[0]
-    if None in row:
-        raise ConfigurationError(f"{file}, line {line}: the line has more cells than the header names.")
-    given = {name: row[name] or "" for name in _VALUE}
     wanted = {
         "unit": ("days|weeks", "days or weeks"),
         # Four weeks are the least of which a quarter is a week.
         "min_weeks": ("[4-9]|[1-9][0-9]{1,3}", "a whole number of weeks from 4 to 9999"),
         "min_repeat_buyers": ("[1-9][0-9]{0,8}", "a whole number from 1"),
     }
-    for name, (pattern, told) in wanted.items():
-        if not re.fullmatch(pattern, given[name]):
-            raise ConfigurationError(f"{file}, line {line}: {name} is {given[name]!r}; write {told}.")
+    settings(file, wanted)
 
 
 def check_product_costs(file: Path) -> None:
