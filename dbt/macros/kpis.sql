@@ -53,3 +53,23 @@ cast(12 * year({{ day }}) + month({{ day }}) as integer)
 {% macro thirty_days() -%}
 30 * 86400000000
 {%- endmacro %}
+
+{# Figures, one after another: each is its name, the table it is read from, numerator, denominator (none where it is no ratio),
+   and which `columns` it fills otherwise than they say; complete unless it says something else. #}
+{% macro kpi_figures(columns, figures) -%}
+{%- for kpi, table, numerator, denominator, others in figures %}
+    select
+        '{{ kpi }}' as kpi,
+        {%- for column, usual in columns.items() %}
+        {%- set expression = others.get(column, usual) %}
+        {{ expression ~ ('' if expression == column else ' as ' ~ column) }},
+        {%- endfor %}
+        {{ kpi_part(numerator) }} as numerator,
+        {{ kpi_part(denominator or 'null') }} as denominator,
+        {{ 'true' if denominator else 'false' }} as is_ratio,
+        {%- set is_complete = others.get('is_complete', 'true') %}
+        {{ is_complete ~ ('' if is_complete == 'is_complete' else ' as is_complete') }}
+    from {{ table }}
+    {{ 'union all' if not loop.last }}
+{%- endfor %}
+{%- endmacro %}

@@ -173,35 +173,49 @@ acquired as (
 
 ),
 
+acquiring as (
+
+    select
+        coalesce(spent.date, acquired.date) as date,
+        coalesce(spent.cost, 0) as cost,
+        coalesce(acquired.new_customers, 0) as new_customers
+    from spent
+    full outer join acquired on spent.date = acquired.date
+
+),
+
+known as (
+
+    select
+        run_parameters.as_of_date as date,
+        count(customers.customer_id) as persons,
+        count(*) filter (where contains(customers.source_systems, ',')) as across_sources,
+        count(*) filter (where customers.marketing_consent) as reachable
+    from run_parameters
+    left join customers on true
+    group by run_parameters.as_of_date
+
+),
+
 by_channel as (
 
-    {%- for kpi, table, numerator, denominator in [
-        ('net_revenue', 'sold', 'net_amount', none),
-        ('orders', 'sold', 'orders', none),
-        ('new_customers', 'sold', 'new_customers', none),
-        ('aov', 'sold', 'net_amount', 'paying_orders'),
-        ('order_match_rate', 'sold', 'matched_orders', 'orders'),
-        ('repeat_rate', 'followed', 'repeated', 'persons'),
-        ('ltv_12m', 'followed', 'net_amount', 'persons'),
-        ('first_reply_seconds', 'served', 'first_reply_seconds', 'replied'),
-        ('resolution_seconds', 'served', 'resolution_seconds', 'resolved'),
-        ('one_touch_share', 'served', 'one_touch', 'solved'),
-        ('csat', 'served', 'csat_score', 'rated'),
-        ('nps', 'served', 'promoters', 'answered'),
-        ('message_open_rate', 'written', 'opened', 'openable'),
-        ('message_click_rate', 'written', 'clicked', 'messages')
-    ] %}
-    select
-        '{{ kpi }}' as kpi,
-        date,
-        channel,
-        {{ kpi_part(numerator) }} as numerator,
-        {{ kpi_part(denominator or 'null') }} as denominator,
-        {{ 'true' if denominator else 'false' }} as is_ratio,
-        {{ 'is_complete' if table == 'followed' else 'true' }} as is_complete
-    from {{ table }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {%- set windowed = {'is_complete': 'is_complete'} %}
+    {{ kpi_figures({'date': 'date', 'channel': 'channel'}, [
+        ('net_revenue', 'sold', 'net_amount', none, {}),
+        ('orders', 'sold', 'orders', none, {}),
+        ('new_customers', 'sold', 'new_customers', none, {}),
+        ('aov', 'sold', 'net_amount', 'paying_orders', {}),
+        ('order_match_rate', 'sold', 'matched_orders', 'orders', {}),
+        ('repeat_rate', 'followed', 'repeated', 'persons', windowed),
+        ('ltv_12m', 'followed', 'net_amount', 'persons', windowed),
+        ('first_reply_seconds', 'served', 'first_reply_seconds', 'replied', {}),
+        ('resolution_seconds', 'served', 'resolution_seconds', 'resolved', {}),
+        ('one_touch_share', 'served', 'one_touch', 'solved', {}),
+        ('csat', 'served', 'csat_score', 'rated', {}),
+        ('nps', 'served', 'promoters', 'answered', {}),
+        ('message_open_rate', 'written', 'opened', 'openable', {}),
+        ('message_click_rate', 'written', 'clicked', 'messages', {})
+    ]) }}
 
 ),
 
@@ -218,50 +232,12 @@ of_the_company as (
     from by_channel
     group by kpi, date, is_ratio
     union all
-    select
-        'marketing_cost' as kpi,
-        date,
-        {{ all_of_it() }} as channel,
-        {{ kpi_part('cost') }} as numerator,
-        {{ kpi_part('null') }} as denominator,
-        false as is_ratio,
-        true as is_complete
-    from spent
-    union all
-    select
-        'cac' as kpi,
-        coalesce(spent.date, acquired.date) as date,
-        {{ all_of_it() }} as channel,
-        {{ kpi_part('coalesce(spent.cost, 0)') }} as numerator,
-        {{ kpi_part('coalesce(acquired.new_customers, 0)') }} as denominator,
-        true as is_ratio,
-        true as is_complete
-    from spent
-    full outer join acquired on spent.date = acquired.date
-    union all
-    select
-        'cross_source_rate' as kpi,
-        run_parameters.as_of_date as date,
-        {{ all_of_it() }} as channel,
-        {{ kpi_part("count(*) filter (where contains(customers.source_systems, ','))") }} as numerator,
-        {{ kpi_part('count(customers.customer_id)') }} as denominator,
-        true as is_ratio,
-        true as is_complete
-    from run_parameters
-    left join customers on true
-    group by run_parameters.as_of_date
-    union all
-    select
-        'reachable_customers' as kpi,
-        run_parameters.as_of_date as date,
-        {{ all_of_it() }} as channel,
-        {{ kpi_part('count(*) filter (where customers.marketing_consent)') }} as numerator,
-        {{ kpi_part('null') }} as denominator,
-        false as is_ratio,
-        true as is_complete
-    from run_parameters
-    left join customers on true
-    group by run_parameters.as_of_date
+    {{ kpi_figures({'date': 'date', 'channel': all_of_it()}, [
+        ('marketing_cost', 'spent', 'cost', none, {}),
+        ('cac', 'acquiring', 'cost', 'new_customers', {}),
+        ('cross_source_rate', 'known', 'across_sources', 'persons', {}),
+        ('reachable_customers', 'known', 'reachable', none, {})
+    ]) }}
 
 ),
 

@@ -351,107 +351,25 @@ paid_back as (
 
 ),
 
-of_months as (
+across_share as (
 
     select
-        'retention' as kpi,
-        month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('persons_kept') }} as numerator,
-        {{ kpi_part('persons_before') }} as denominator,
-        true as is_ratio,
-        true as is_complete
-    from retained
-    union all
-    select
-        'retention_simple' as kpi,
-        month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('persons_after_without_new') }} as numerator,
-        {{ kpi_part('persons_before') }} as denominator,
-        true as is_ratio,
-        true as is_complete
-    from retained
-    union all
-    select
-        'cross_channel_conversion' as kpi,
-        month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('converted') }} as numerator,
-        {{ kpi_part('watched') }} as denominator,
-        true as is_ratio,
-        is_complete
-    from converted
-    union all
-    select
-        'cross_channel_share' as kpi,
         touched.month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('coalesce(converted.persons, 0)') }} as numerator,
-        {{ kpi_part('touched.persons') }} as denominator,
-        true as is_ratio,
-        true as is_complete
+        touched.persons,
+        coalesce(converted.persons, 0) as persons_across
     from touched
     left join converted on touched.month = converted.month
-    union all
+
+),
+
+walked as (
+
     select
-        'marketing_roi' as kpi,
-        month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('gain') }} as numerator,
-        {{ kpi_part('cost') }} as denominator,
-        true as is_ratio,
-        true as is_complete
-    from compared
-    union all
-    select
-        'payback_months' as kpi,
-        month,
-        {{ all_of_it() }} as channel,
-        {{ all_of_it() }} as variant,
-        {{ kpi_part('months') }} as numerator,
-        {{ kpi_part('null') }} as denominator,
-        false as is_ratio,
-        months is not null as is_complete
-    from paid_back
-    union all
-    select
-        'cac' as kpi,
-        month,
-        channel,
-        model as variant,
-        {{ kpi_part('cost') }} as numerator,
-        {{ kpi_part('new_customers') }} as denominator,
-        true as is_ratio,
-        is_final as is_complete
-    from advertised
-    union all
-    select
-        'roas' as kpi,
-        month,
-        channel,
-        model as variant,
-        {{ kpi_part('revenue') }} as numerator,
-        {{ kpi_part('cost') }} as denominator,
-        true as is_ratio,
-        is_final as is_complete
-    from advertised
-    union all
-    select
-        'journey_completion' as kpi,
         entry_month as month,
-        {{ all_of_it() }} as channel,
-        journey as variant,
-        {{ kpi_part('case when sum(runs_open) = 0 then sum(runs_completed) end') }} as numerator,
-        {{ kpi_part('case when sum(runs_open) = 0 then sum(runs_completed + runs_ended + runs_left) end') }}
-            as denominator,
-        true as is_ratio,
-        sum(runs_open) = 0 as is_complete
+        journey,
+        sum(runs_open) = 0 as is_complete,
+        case when sum(runs_open) = 0 then sum(runs_completed) end as runs_completed,
+        case when sum(runs_open) = 0 then sum(runs_completed + runs_ended + runs_left) end as runs
     from journey_funnel
     group by entry_month, journey
 
@@ -470,16 +388,18 @@ unioned as (
         is_complete
     from of_days
     union all
-    select
-        kpi,
-        month,
-        channel,
-        variant,
-        numerator,
-        denominator,
-        is_ratio,
-        is_complete
-    from of_months
+    {%- set by_model = {'channel': 'channel', 'variant': 'model', 'is_complete': 'is_final'} %}
+    {{ kpi_figures({'month': 'month', 'channel': all_of_it(), 'variant': all_of_it()}, [
+        ('retention', 'retained', 'persons_kept', 'persons_before', {}),
+        ('retention_simple', 'retained', 'persons_after_without_new', 'persons_before', {}),
+        ('cross_channel_conversion', 'converted', 'converted', 'watched', {'is_complete': 'is_complete'}),
+        ('cross_channel_share', 'across_share', 'persons_across', 'persons', {}),
+        ('marketing_roi', 'compared', 'gain', 'cost', {}),
+        ('payback_months', 'paid_back', 'months', none, {'is_complete': 'months is not null'}),
+        ('cac', 'advertised', 'cost', 'new_customers', by_model),
+        ('roas', 'advertised', 'revenue', 'cost', by_model),
+        ('journey_completion', 'walked', 'runs_completed', 'runs', {'variant': 'journey', 'is_complete': 'is_complete'})
+    ]) }}
 
 ),
 
