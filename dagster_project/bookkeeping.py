@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.night import Night
+from dagster_project.warehouse import literal
 
 _LOADS = {
     "load_id": pa.string(),
@@ -205,8 +206,7 @@ def _write(
     warehouse.register("rows_to_write", arrow)
     warehouse.execute(f"create or replace table ops.{table} as select {selected} from rows_to_write")
     warehouse.unregister("rows_to_write")
-    warehouse.execute(f"comment on table ops.{table} is '{_DESCRIPTIONS[table]}'")
+    warehouse.execute(f"comment on table ops.{table} is {literal(_DESCRIPTIONS[table])}")
     for name in columns:
-        text = _COLUMNS[name].replace("'", "''")
-        warehouse.execute(f"comment on column ops.{table}.{name} is '{text}'")
+        warehouse.execute(f"comment on column ops.{table}.{name} is {literal(_COLUMNS[name])}")
     return arrow.num_rows

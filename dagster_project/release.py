@@ -19,6 +19,7 @@ import duckdb
 from dagster_project import run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions, Publication
+from dagster_project.warehouse import literal
 
 if TYPE_CHECKING:
     from dagster_project.night import Night
@@ -196,10 +197,10 @@ def _copy(
             rows[f"{schema}.{table}"] = counted[0] if counted else 0
             told = descriptions.get(f"{schema}.{table}", _NOTHING_TOLD)
             if comment := comment or told.text:
-                warehouse.execute(f"comment on table release.{name} is {_literal(comment)}")
+                warehouse.execute(f"comment on table release.{name} is {literal(comment)}")
             for column, text in columns:
                 if text := text or told.columns.get(column):
-                    warehouse.execute(f'comment on column release.{name}."{column}" is {_literal(text)}')
+                    warehouse.execute(f'comment on column release.{name}."{column}" is {literal(text)}')
             if parquet:
                 (parquet / f"{schema}.{table}").mkdir()
                 target = parquet / f"{schema}.{table}" / "part-0.parquet"
@@ -208,10 +209,6 @@ def _copy(
     finally:
         warehouse.execute("detach release")
     return rows
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _sync(path: Path) -> None:

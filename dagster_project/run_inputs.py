@@ -15,6 +15,7 @@ import pyarrow as pa
 import identity
 from dagster_project.decided import OVERRIDE_COLUMNS
 from dagster_project.decisions import Decisions, rule_version
+from dagster_project.warehouse import literal
 
 _ID_COLUMNS = (
     *("record_key varchar", "customer_id varchar", "anchor_record_key varchar", "is_anonymous boolean"),
@@ -146,7 +147,7 @@ def write_run_inputs(
     warehouse.execute(
         f"create or replace view ops.orders_published as select {asked} from "
         + (
-            f"read_parquet('{_quoted(published_orders / '*.parquet')}')"
+            f"read_parquet({literal(str(published_orders / '*.parquet'))})"
             if published_orders
             else "(select null::varchar as order_id, null::varchar as customer_id, null as customer_order_number)"
             " where order_id is not null"
@@ -161,10 +162,6 @@ def write_run_inputs(
     _table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:

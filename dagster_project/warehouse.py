@@ -45,6 +45,11 @@ def connect(house: House, file: Path | None = None, read_only: bool = False) -> 
         connection.close()
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it, where a statement takes no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def fingerprint(house: House, seeds: Path) -> str:
     """What the rows depend on besides the lake and the decisions."""
     digest = hashlib.sha256(f"{STATE_VERSION} {house.currency} {house.timezone} {duckdb.__version__}".encode())

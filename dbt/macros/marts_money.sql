@@ -34,3 +34,8 @@ cast(
 {% macro reporting_minor_unit() -%}
 coalesce((select minor_unit from {{ ref('currencies') }} where currency = {{ reporting_currency() }}), 2)
 {%- endmacro %}
+
+{# Whether an order is a purchase: given back in full it was none; a free order was one. #}
+{% macro is_purchase(due_amount, net_amount) -%}
+{{ due_amount }} = 0 or {{ net_amount }} > 0
+{%- endmacro %}

@@ -21,7 +21,7 @@ __all__ = ["ALL", "AS_OF", "DAY", "MACROS", "Company", "Nights", "insert", "loca
 
 AS_OF = datetime(2026, 6, 30, 18, tzinfo=UTC)
 DAY = timedelta(days=1)
-MACROS = ("types", "reporting", "marts_time", "marts_money", "marts_incremental", "kpis")
+MACROS = ("types", "reporting", "marts_time", "marts_money", "marts_incremental", "kpis", "rfm")
 MODELS = ("kpi_daily", "cohort_retention", "kpi_monthly")
 BEFORE = {
     "kpis": (

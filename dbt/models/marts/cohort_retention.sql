@@ -6,8 +6,7 @@ with orders as (
     select
         *,
         cast(date_trunc('month', reporting_date) as date) as month,
-        -- Given back in full it was no purchase; a free order was one.
-        due_amount = 0 or net_amount > 0 as is_qualifying
+        {{ is_purchase('due_amount', 'net_amount') }} as is_qualifying
     from {{ ref('orders') }}
     where is_valid and customer_id is not null
 

@@ -16,7 +16,7 @@ orders as (
 
     select
         *,
-        due_amount = 0 or net_amount > 0 as is_qualifying
+        {{ is_purchase('due_amount', 'net_amount') }} as is_qualifying
     from {{ ref('orders') }}
     where is_valid
 

@@ -26,10 +26,7 @@ resolved as (
         customer_rfm.month_number,
         customer_rfm.as_of_date,
         customer_rfm.segment,
-        case
-            when customer_id_history.retired_customer_id is null then customer_rfm.customer_id
-            else customer_id_history.customer_id
-        end as customer_id,
+        {{ rfm_current_id('customer_rfm', 'customer_id_history') }} as customer_id,
         customer_id_history.retired_customer_id,
         customer_rfm.customer_id as snapshot_customer_id
     from customer_rfm

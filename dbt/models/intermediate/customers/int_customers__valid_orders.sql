@@ -50,8 +50,7 @@ final as (
         orders.due_amount,
         orders.net_amount,
         orders.due_amount_reporting,
-        -- Given back in full it was no purchase; a free order was one.
-        orders.due_amount = 0 or orders.net_amount > 0 as is_qualifying,
+        {{ is_purchase('orders.due_amount', 'orders.net_amount') }} as is_qualifying,
         orders.customer_order_number,
         orders.reporting_date,
         orders.ordered_at
