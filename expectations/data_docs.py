@@ -6,11 +6,13 @@ a site is made from: they may come from this process or from a store.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,8 +47,8 @@ def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of:
         shutil.rmtree(left, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _build(grouped, fresh, run_id, time if time.tzinfo else time.replace(tzinfo=UTC))
-        _check(fresh, pages=len(grouped))
+        said = _build(grouped, fresh, run_id, time if time.tzinfo else time.replace(tzinfo=UTC))
+        _check(fresh, pages=len(grouped), said=said)
         fresh.chmod(0o755)
         _swap(fresh, folder)
     finally:
@@ -54,7 +56,8 @@ def write_data_docs(results: Iterable[Result], folder: Path, run_id: str, as_of:
     return folder / "index.html"
 
 
-def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str, as_of: datetime) -> None:
+def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str, as_of: datetime) -> list[str]:
+    """Write the pages into `site`, and return what the builder said of those that it gave up."""
     from great_expectations import __version__
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
@@ -65,9 +68,11 @@ def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str
 
     from expectations.engine import new_context, quiet
 
-    with quiet():
+    with quiet(), _complaints() as said:
         context = new_context()
-        run = RunIdentifier(run_name=_path_part(run_id), run_time=as_of)
+        # A page tries to read the run's name as a time, and one that ends in -66ad5a as one with a zone of 66 hours:
+        # it would take every page with it. With a word in front it is a name.
+        run = RunIdentifier(run_name=f"run-{_path_part(run_id)}", run_time=as_of)
         suites: dict[str, ExpectationSuite] = {}
         for (table, load), found in grouped.items():
             validations = [_validation(result) for result in found]
@@ -122,6 +127,26 @@ def _build(grouped: dict[tuple[str, str], list[Result]], site: Path, run_id: str
         )
         builder.build()
     shutil.rmtree(site / "static", ignore_errors=True)
+    return said
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    # The site builder logs what it cannot render, with a traceback, and goes on.
+    said: list[str] = []
+    logger = logging.getLogger("great_expectations.render.renderer.site_builder")
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(listener)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
+    try:
+        yield said
+    finally:
+        logger.removeHandler(listener)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def _validation(result: Result) -> ExpectationValidationResult:
@@ -180,13 +205,13 @@ def _path_part(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text) or "-"
 
 
-def _check(site: Path, pages: int) -> None:
-    # The site builder logs what it cannot render and goes on.
+def _check(site: Path, pages: int, said: list[str]) -> None:
     written = sorted((site / "validations").rglob("*.html"))
     if len(written) != pages or not (site / "index.html").is_file():
+        why = said[0].partition("information follows:")[2].strip() if said else "It did not say why."
         raise RuntimeError(
-            f"Data Docs in {site}: {len(written)} of {pages} pages were rendered. "
-            "Run the checks again with the log of great_expectations shown."
+            f"Data Docs in {site}: Great Expectations rendered {len(written)} of {pages} pages. Of the first that it "
+            f"gave up it says: {why} Mend what the last line names, in expectations/, and run again."
         )
     for page in site.rglob("*.html"):
         if _OUTSIDE.search(page.read_text(encoding="utf-8")):

@@ -407,3 +407,25 @@ def test_data_docs_open_without_a_network_and_replace_the_old_ones(
     assert "would make every order a new one" in text
     assert "First at _row_number 1" in text
     assert page.name in index.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("run_id", ["20261122T190237-66ad5a", "20261122T190237-99c0de", "20261122T190237-1e9999", "2"])
+def test_a_runs_number_is_never_read_as_a_time(write_orders: WriteOrders, tmp_path: Path, run_id: str) -> None:
+    results = check_orders(write_orders())
+    index = expectations.write_data_docs(results, tmp_path / "quality", run_id, AS_OF)
+    (page,) = (index.parent / "validations").rglob("*.html")
+    assert run_id in page.read_text(encoding="utf-8")
+
+
+def test_a_page_that_is_given_up_is_an_error_that_says_why(
+    write_orders: WriteOrders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations.offline_views import Page
+
+    def broken(*_: object, **__: object) -> str:
+        raise ValueError("no such template")
+
+    monkeypatch.setattr(Page, "render", broken)
+    with pytest.raises(RuntimeError, match=r"0 of 1 pages.*ValueError: \"no such template\"(.|\n)*Mend"):
+        expectations.write_data_docs(check_orders(write_orders()), tmp_path / "quality", "run 1", AS_OF)
+    assert list(tmp_path.glob(".quality*")) == []
