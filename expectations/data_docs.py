@@ -208,7 +208,7 @@ def _path_part(text: str) -> str:
 def _check(site: Path, pages: int, said: list[str]) -> None:
     written = sorted((site / "validations").rglob("*.html"))
     if len(written) != pages or not (site / "index.html").is_file():
-        why = said[0].partition("information follows:")[2].strip() if said else "It did not say why."
+        why = said[0].rpartition("information follows:")[2].strip() if said else "It did not say why."
         raise RuntimeError(
             f"Data Docs in {site}: Great Expectations rendered {len(written)} of {pages} pages. Of the first that it "
             f"gave up it says: {why} Mend what the last line names, in expectations/, and run again."

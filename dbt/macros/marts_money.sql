@@ -37,5 +37,5 @@ coalesce((select minor_unit from {{ ref('currencies') }} where currency = {{ rep
 
 {# Whether an order is a purchase: given back in full it was none; a free order was one. #}
 {% macro is_purchase(due_amount, net_amount) -%}
-{{ due_amount }} = 0 or {{ net_amount }} > 0
+({{ due_amount }} = 0 or {{ net_amount }} > 0)
 {%- endmacro %}

@@ -104,7 +104,7 @@ new_conversions as (
         orders.is_valid
         and orders.customer_id is not null
         -- What was given back in full before it was ever told is not told; a free order is an order.
-        and (orders.net_amount > 0 or orders.due_amount = 0)
+        and {{ is_purchase('orders.due_amount', 'orders.net_amount') }}
         and exported.order_id is null
 
 ),
