@@ -131,6 +131,7 @@ def _follow(night: Night, invocation: Any, manifest: dict[str, Any], left_alone:
 
 def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> None:
     """Turn dbt's results into the run's record; raise when a model failed or a test refuses."""
+    compiled = project.target(night.house) / "compiled"
     errors, failures = [], []
     for result in results["results"]:
         node = manifest["nodes"].get(result["unique_id"], {})
@@ -142,16 +143,26 @@ def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> N
         elif result["status"] == "warn":
             print(f"! {node['name']}: {result.get('failures')} rows", flush=True)
         elif result["status"] == "fail":
-            failures.append(f"{node['name']} found {result.get('failures')} rows")
+            failures.append(failure(night, node, result))
     if errors:
         text = f"dbt could not build {len(errors)} models or tests, first {errors[0]}. "
         text += f"The whole log is {night.house.dbt_work / 'last_build.log'}."
         raise StepFailed(text)
     if failures:
         text = "tests on the tables refuse the publication: " + "; ".join(failures[:5])
-        text += f" ({len(failures)} in all). Readers keep the publication before; see the test's SQL in "
-        text += f"{project.target(night.house) / 'compiled'}."
+        text += f" ({len(failures)} in all). Readers keep the publication before; see the test's SQL in {compiled}."
         raise GateRefused(text)
+
+
+def failure(night: Night, node: dict[str, Any], result: dict[str, Any]) -> str:
+    """What a failed test has to say: `sound` asks several things of a table, and its rows tell which was not so."""
+    text = f"{node['name']} found {result.get('failures')} rows"
+    if (node.get("test_metadata") or {}).get("name") != "sound":
+        return text
+    with connect(night.house) as warehouse:
+        findings = warehouse.execute(result["compiled_code"]).fetchall()
+    table = node["attached_node"].rsplit(".", 1)[-1]
+    return f"{table}: " + ", ".join(f"{what} ({rows} rows)" for what, rows in findings)
 
 
 def _row_counts(warehouse: Any) -> dict[tuple[str, str], int]:
