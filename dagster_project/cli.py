@@ -224,32 +224,13 @@ def _demo_nights(house: House) -> int:
     return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
 
 
-def _check_sources(house: House) -> None:
-    """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
-    import identity
-    import ingestion
-    from dagster_project import rule_files
-
-    def rule_file(name: str) -> Path:
-        own = house.rules / name
-        return own if own.exists() else PROJECT / "seeds" / name
-
-    rule_files.check_all(rule_file)
-    rule_files.rfm_dates(house.rules / "rfm_dates.csv")
-    rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
-    try:
-        identity.check_rules(*rules)
-        ingestion.check_mappings(house.mappings)
-        ingestion.active_sources(house.settings, [house.landing], house.mapping_dirs)
-    except (ingestion.IngestionError, identity.RuleError) as problem:
-        raise ConfigurationError(str(problem)) from problem
-
-
 def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool = False) -> dict[str, Any]:
     """Execute the job in this process and return the run's record."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
-    _check_sources(house)
+    from dagster_project import preflight
+
+    preflight.check_or_tell(house)
     import dagster as dg
 
     from dagster_project.definitions import defs
