@@ -182,14 +182,24 @@ def _ui(house: House, options: argparse.Namespace) -> int:
 
 def _verify(house: House, options: argparse.Namespace) -> int:
     from dagster_project import verify
+    from ingestion import IngestionError
 
-    found = list(verify.problems(house))
+    try:
+        found = list(verify.problems(house))
+    except IngestionError as problem:
+        print(textwrap.fill(str(problem), 118))
+        return 1
     for problem in found:
         print(textwrap.fill(problem, 118))
     if stray := verify.strays(house):
         print(
             f"{len(stray)} files in the lake belong to no load, left by runs that died; nothing reads them, and they "
             f"may be deleted: {', '.join(stray[:3])}{' …' if len(stray) > 3 else ''}"
+        )
+    if unsealed := verify.unsealed(house):
+        print(
+            f"{unsealed} files were landed before the ledger kept checksums; they are readable and have their rows, "
+            "and nobody can say more."
         )
     print(
         f"{house.home}: {len(found)} problems" if found else f"{house.home}: lake, decisions and publication are whole"

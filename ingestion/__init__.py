@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from ingestion.lake import LoadReport, TableReport, complete_loads, land, orphan_files, raw_view_sql, raw_views
+from ingestion.lake import LoadReport, TableReport, complete_loads, land, orphan_files, raw_view_sql, raw_views, seal
 from ingestion.landing import landed_files
 from ingestion.ledger import Ledger, failed_line
 from ingestion.look_back import seen_before
@@ -51,6 +51,7 @@ __all__ = [
     "plan",
     "raw_view_sql",
     "raw_views",
+    "seal",
     "seen_before",
     "sources",
     "unclaimed_files",
