@@ -10,13 +10,14 @@ from pathlib import Path
 
 import identity
 import ingestion
-from dagster_project import alerting, rule_files
+from dagster_project import alerting, restore, rule_files
 from dagster_project.config import PROJECT, House
 from dagster_project.errors import ConfigurationError
 
 
 def check(house: House) -> None:
     """Raise `ConfigurationError` for a mapping or rule with a mistake, or a source or channel set up by halves."""
+    restore.check_finished(house)
     alerting.check(house)
     house.is_demo()
 
