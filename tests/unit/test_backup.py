@@ -203,9 +203,10 @@ def test_a_restore_that_breaks_off_is_finished_before_any_run(house, to, tmp_pat
                 raise Dead
             return whole(source, target, mode)
 
-        with monkeypatch.context() as broken, pytest.raises(Dead):
+        with monkeypatch.context() as broken:
             broken.setattr(backup, "copy", copied)
-            restore.put_back(new, to)
+            with pytest.raises(Dead):
+                restore.put_back(new, to)
         with pytest.raises(ConfigurationError, match="restored by half"):
             preflight.check(new)
     assert restore.put_back(new, to).set_aside is None
