@@ -41,6 +41,14 @@ retrain: $(STAMP) ## learn a new model of probable links (ACCEPT_RESTATEMENT=1 w
 verify: $(STAMP) ## check lake, decisions and publication against their records
 	@$(BIN)/python -m dagster_project verify
 
+.PHONY: backup
+backup: $(STAMP) ## copy what the home cannot make again: make backup TO=<folder>; run it again for what is new
+	@$(BIN)/python -m dagster_project backup --to "$(TO)"
+
+.PHONY: restore
+restore: $(STAMP) ## put a backup back: make restore FROM=<folder>, into a new OMNIHOUSE_HOME or the same one
+	@$(BIN)/python -m dagster_project restore --from "$(FROM)"
+
 .PHONY: rollback
 rollback: $(STAMP) ## readers return to the publication before
 	@$(BIN)/python -m dagster_project rollback

@@ -1,7 +1,7 @@
-"""The commands: run, retrain, rebuild, verify, rollback, reject, metrics, rfm, ui. Exit codes: those of the contract.
+"""The commands: run, retrain, rebuild, verify, backup, restore, rollback, reject, metrics, rfm, ui.
 
-Only reads the request and prints the outcome; what a run does is in the asset graph, which the schedule and the UI
-start in the same way.
+Exit codes: those of the contract. Only reads the request and prints the outcome; what a run does is in the asset graph,
+which the schedule and the UI start in the same way.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import argparse
 import json
 import os
 import sys
-import textwrap
-import traceback
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from dagster_project import upkeep
 from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 
 _WRONG_USAGE = 2
+# What does not ask whether the settings of today fit the home.
+_OF_ANY_HOME = ("backup", "restore")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
     commands.add_parser("rollback", help="make the publication before current again")
     commands.add_parser("verify", help="check lake, decisions and publication against their records")
+    backup = commands.add_parser("backup", help="copy what the home cannot make again into a folder elsewhere")
+    backup.add_argument("--to", required=True, metavar="FOLDER")
+    restore = commands.add_parser("restore", help="put a backup back, into a new home or the one it was made of")
+    restore.add_argument("--from", required=True, metavar="FOLDER", dest="source")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
     metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
@@ -52,20 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         house = House.from_environment()
-        house.is_demo()
+        if options.command not in _OF_ANY_HOME:
+            house.is_demo()
         return _COMMANDS[options.command](house, options)
     except (ConfigurationError, AlreadyRunning) as problem:
-        return _say(options.verbose, problem)
+        return upkeep.say(options.verbose, problem, _WRONG_USAGE)
     except KeyboardInterrupt:
         print("\nStopped; the next run repeats this night.", file=sys.stderr)
         return 1
-
-
-def _say(verbose: bool, problem: Exception) -> int:
-    if verbose:
-        traceback.print_exc()
-    print(textwrap.fill(str(problem), 118), file=sys.stderr)
-    return _WRONG_USAGE
 
 
 def _run(house: House, options: argparse.Namespace) -> int:
@@ -180,31 +179,16 @@ def _ui(house: House, options: argparse.Namespace) -> int:
     )
 
 
-def _verify(house: House, options: argparse.Namespace) -> int:
-    from dagster_project import verify
-
-    found = list(verify.problems(house))
-    for problem in found:
-        print(textwrap.fill(problem, 118))
-    if stray := verify.strays(house):
-        print(
-            f"{len(stray)} files in the lake belong to no load, left by runs that died; nothing reads them, and they "
-            f"may be deleted: {', '.join(stray[:3])}{' …' if len(stray) > 3 else ''}"
-        )
-    print(
-        f"{house.home}: {len(found)} problems" if found else f"{house.home}: lake, decisions and publication are whole"
-    )
-    return 1 if found else 0
-
-
 _COMMANDS = {
+    "backup": upkeep.backup,
+    "restore": upkeep.restore,
     "run": _run,
     "retrain": _retrain,
     "rebuild": _rebuild,
     "rollback": _rollback,
     "reject": _reject,
     "rfm": _rfm,
-    "verify": _verify,
+    "verify": upkeep.verify,
     "metrics": _metrics,
     "ui": _ui,
 }
@@ -224,32 +208,13 @@ def _demo_nights(house: House) -> int:
     return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
 
 
-def _check_sources(house: House) -> None:
-    """Refuse a mapping or rule with a mistake, or a source set up by halves, before anything runs."""
-    import identity
-    import ingestion
-    from dagster_project import rule_files
-
-    def rule_file(name: str) -> Path:
-        own = house.rules / name
-        return own if own.exists() else PROJECT / "seeds" / name
-
-    rule_files.check_all(rule_file)
-    rule_files.rfm_dates(house.rules / "rfm_dates.csv")
-    rules = map(rule_file, ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv"))
-    try:
-        identity.check_rules(*rules)
-        ingestion.check_mappings(house.mappings)
-        ingestion.active_sources(house.settings, [house.landing], house.mapping_dirs)
-    except (ingestion.IngestionError, identity.RuleError) as problem:
-        raise ConfigurationError(str(problem)) from problem
-
-
 def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool = False) -> dict[str, Any]:
     """Execute the job in this process and return the run's record."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
-    _check_sources(house)
+    from dagster_project import preflight
+
+    preflight.check_or_tell(house)
     import dagster as dg
 
     from dagster_project.definitions import defs

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
+
+from dagster_project import grouped_settings
+from dagster_project.errors import ConfigurationError as ConfigurationError
 
 PROJECT = Path(__file__).resolve().parent.parent
 Default = TypeVar("Default", int, None)
@@ -30,10 +31,6 @@ _NO_CALLS_OUT = {
     "GX_ANALYTICS_ENABLED": "false",
     "DAGSTER_DISABLE_TELEMETRY": "true",
 }
-
-
-class ConfigurationError(Exception):
-    """A setting is wrong or two settings contradict each other; the text says which and what to do."""
 
 
 def silence_telemetry() -> None:
@@ -58,6 +55,7 @@ class House:
     releases_kept: int = 7
     stale_policy: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    alerts: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> House:
@@ -78,7 +76,8 @@ class House:
             as_of=_moment(env, "OMNIHOUSE_AS_OF"),
             releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
             stale_policy=_stale_policy(env),
-            settings=_source_settings(env),
+            settings=grouped_settings.read(env, PROJECT, "sources"),
+            alerts=grouped_settings.read(env, PROJECT, "alerts"),
         )
 
     @property
@@ -250,15 +249,7 @@ class House:
 
     def secrets(self) -> list[str]:
         """Every configured value that must never be shown, longest first; an address only where it holds a secret."""
-        found: set[str] = set()
-        for source in self.settings.values():
-            for name, value in source.items():
-                if re.search(r"token|password|secret|key", name):
-                    found.add(value)
-                elif "url" in name:
-                    parts = urlsplit(value)
-                    found |= {parts.password, value} if parts.password else {value} if parts.query else set()
-        return sorted((value for value in found if value and len(value) > 3), key=len, reverse=True)
+        return grouped_settings.secrets(self.settings, self.alerts)
 
 
 _DAGSTER_YAML = """\
@@ -331,23 +322,3 @@ def _stale_policy(env: Mapping[str, str]) -> dict[str, str]:
             )
         policy[source] = choice
     return policy
-
-
-def _source_settings(env: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Settings per source, lower-cased: the environment over `.dlt/secrets.toml` over `.dlt/config.toml`."""
-    settings: dict[str, dict[str, str]] = {}
-    for name in ("config.toml", "secrets.toml"):
-        file = PROJECT / ".dlt" / name
-        if file.exists():
-            try:
-                content: dict[str, Any] = tomllib.loads(file.read_text())
-            except tomllib.TOMLDecodeError as problem:
-                raise ConfigurationError(f".dlt/{name} is not valid TOML: {problem}. Mend that line.") from None
-            for source, values in content.get("sources", {}).items():
-                if isinstance(values, dict):
-                    settings.setdefault(source, {}).update({key.lower(): str(value) for key, value in values.items()})
-    for key, value in env.items():
-        parts = key.split("__")
-        if len(parts) == 3 and parts[0] == "SOURCES" and value.strip():
-            settings.setdefault(parts[1].lower(), {})[parts[2].lower()] = value.strip()
-    return settings

@@ -12,13 +12,13 @@ import secrets
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project import release, summary
+from dagster_project import alerting, preflight, release, summary
 from dagster_project.config import ConfigurationError, House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.lock import HomeLock
@@ -73,6 +73,9 @@ class Night:
     raw_rows: dict[tuple[str, str], int] = field(default_factory=dict)
     quarantined: int = 0
     published: bool = False
+    failed_tests: dict[str, int] = field(default_factory=dict)
+    told: list[alerting.Cause] = field(default_factory=list)
+    alerts: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _noted: BaseException | None = None
 
@@ -89,10 +92,13 @@ class Night:
     ) -> Iterator[Night]:
         """Take the lock, finish what a crash left half done, and number the night; write the record at the end.
 
+        Settings and rules are checked first, whoever starts the run.
+
         Raises `AlreadyRunning` and `ConfigurationError` before anything is changed.
         """
         if mode not in MODES:
             raise ConfigurationError(f"A run's mode is {mode!r}; it has to be one of {', '.join(MODES)}.")
+        preflight.check_or_tell(house)
         is_demo = house.is_demo()
         house.settle(is_demo)
         lock = HomeLock(house.home)
@@ -121,13 +127,21 @@ class Night:
                 accept_restatement=accept_restatement,
                 retrain=retrain,
             )
+            alerting.begin(night)
             try:
                 yield night
             finally:
-                night.write()
-                print(summary.closing(night), flush=True)
+                night.close()
         finally:
             lock.release()
+
+    def close(self) -> None:
+        """Write the record, tell people what they should know, and print the summary."""
+        with suppress(OSError):
+            self.write()
+        self.alerts = alerting.end(self)
+        self.write()
+        print(summary.closing(self), flush=True)
 
     @property
     def as_of_date(self) -> date:
@@ -238,6 +252,8 @@ class Night:
             "retrain": self.retrain,
             "layers": self.layers,
             "quarantined": self.quarantined,
+            "failed_tests": self.failed_tests,
+            "alerts": self.alerts,
             "problems": self.problems,
         }
 

@@ -32,6 +32,8 @@ def closing(night: Night) -> str:
         f"  quarantined  {night.quarantined:,} rows" + ("; see ops.quarantine" if night.quarantined else ""),
         *textwrap.wrap(steps, 110, initial_indent="  seconds      ", subsequent_indent=" " * 15),
     ]
+    if night.alerts:
+        lines += textwrap.wrap(night.alerts, 110, initial_indent="  alerts       ", subsequent_indent=" " * 15)
     for problem in night.problems:
         lines += ["", *textwrap.wrap(f"{problem['where']}: {problem['text']}", 116, subsequent_indent="  ")]
     shown = release.current(night.house)

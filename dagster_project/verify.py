@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ingestion
@@ -21,26 +24,43 @@ def problems(house: House) -> Iterator[str]:
 
 
 def _lake(house: House) -> Iterator[str]:
-    """Every file of an admitted load is there and whole, with the rows that the ledger counted, and was completed."""
+    """Every file that the ledger names is there with the bytes it was sealed with; admitted loads were completed."""
     complete: dict[str, set[str]] = {}
     for source in ingestion.sources().values():
         complete.setdefault(source.schema, set()).update(ingestion.complete_loads(house.lake, source))
-    for line in ingestion.Ledger(house.lake).admitted_loads():
+    for line in ingestion.Ledger(house.lake).read():
         where = f"load {line['load_id']}, {line['source_system']} {line['source_table']}"
-        found = 0
-        if any(line["load_id"] not in complete.get(name.split("/")[0], set()) for name in line["files"]):
+        found, broken = 0, False
+        marked = all(line["load_id"] in complete.get(name.split("/")[0], set()) for name in line["files"])
+        if line["admitted"] and not marked:
             yield f"{where}: the mark of its completion is missing from the lake. Restore the lake from a backup."
         for name in line["files"]:
-            file = house.lake / name
-            if not file.is_file():
-                yield f"{where}: {file} is missing. Restore it from a backup, or withdraw the load with make reject."
-                continue
-            try:
-                found += sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches())
-            except OSError as problem:
-                yield f"{where}: {file} cannot be read ({problem}). Restore it from a backup."
-        if found != line["rows_landed"] + line["rows_rejected"]:
+            problem, rows = _file(house.lake / name, line.get("seals", {}).get(name))
+            found, broken = found + rows, broken or problem is not None
+            if problem:
+                yield f"{where}: {problem}"
+        if not broken and found != line["rows_landed"] + line["rows_rejected"]:
             yield f"{where}: {found} rows are in the lake, {line['rows_landed'] + line['rows_rejected']} were recorded."
+
+
+def _file(file: Path, noted: Mapping[str, Any] | None) -> tuple[str | None, int]:
+    """What is wrong with a lake file, if anything, and its rows; one that was never sealed is read to its end."""
+    if not file.is_file():
+        return f"{file} is missing. Restore it from a backup, or withdraw the load with make reject.", 0
+    try:
+        if noted is not None:
+            if vars(ingestion.seal(file)) != noted:
+                return f"{file} was changed since it was landed. Restore it from a backup.", 0
+            return None, pq.ParquetFile(file).metadata.num_rows
+        return None, sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches())
+    except (OSError, pa.ArrowException) as problem:
+        return f"{file} cannot be read ({problem}). Restore it from a backup.", 0
+
+
+def unsealed(house: House) -> int:
+    """Files of loads that were landed before checksums were kept: nobody can say whether their bytes changed."""
+    lines = ingestion.Ledger(house.lake).read()
+    return sum(name not in line.get("seals", {}) for line in lines for name in line["files"])
 
 
 def strays(house: House) -> list[str]:

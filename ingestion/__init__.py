@@ -14,7 +14,17 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from ingestion.lake import LoadReport, TableReport, complete_loads, land, orphan_files, raw_view_sql, raw_views
+from ingestion.lake import (
+    LoadReport,
+    Seal,
+    TableReport,
+    complete_loads,
+    land,
+    orphan_files,
+    raw_view_sql,
+    raw_views,
+    seal,
+)
 from ingestion.landing import landed_files
 from ingestion.ledger import Ledger, failed_line
 from ingestion.look_back import seen_before
@@ -39,6 +49,7 @@ __all__ = [
     "Ledger",
     "LoadReport",
     "RawTable",
+    "Seal",
     "Source",
     "SourceUnavailable",
     "TableReport",
@@ -51,6 +62,7 @@ __all__ = [
     "plan",
     "raw_view_sql",
     "raw_views",
+    "seal",
     "seen_before",
     "sources",
     "unclaimed_files",

@@ -6,6 +6,7 @@ run, and what was pulled and admitted is the ledger's to know. No source's knowl
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -45,13 +46,21 @@ _settings_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Seal:
+    """What a lake file is told by for good: it is never written again."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class TableReport:
     """What one load brought to one table. rows_read = rows_landed + rows_rejected; `files` are relative to the lake."""
 
     rows_read: int
     rows_landed: int
     rows_rejected: int
-    files: tuple[str, ...]
+    files: Mapping[str, Seal]
     cursor_from: str | None
     cursor_to: str | None
     first_record_at: str | None
@@ -99,6 +108,7 @@ class LoadReport:
                 "status": status,
                 "error": error or self.notes.get(name),
                 "files": list(table.files),
+                "seals": {name: vars(seal) for name, seal in table.files.items()},
             }
 
 
@@ -225,13 +235,13 @@ def _report(delivery: Delivery, stamp: _Stamp, load_id: str, lake_dir: Path, sec
         tally = stamp.tallies.get(table.name, _Tally())
         refused = rejected if table.name == delivery.feeds else 0
         files = [*landed[table.name], *(name for other in broken if refused for name in landed[other])]
-        _check_rows(delivery, lake_dir, files, tally.rows + refused)
+        seals = _seal_files(delivery, lake_dir, files, tally.rows + refused)
         cursor = min(tally.cursor, delivery.now) if tally.cursor else None
         reports[table.name] = TableReport(
             rows_read=tally.rows + refused,
             rows_landed=tally.rows,
             rows_rejected=refused,
-            files=tuple(files),
+            files=seals,
             cursor_from=delivery.cursor_from.get(table.name),
             cursor_to=utc_text(cursor) if cursor else None,
             first_record_at=utc_text(tally.first) if tally.first else None,
@@ -260,17 +270,26 @@ def _landed_files(lake_dir: Path, source: Source, table: str, load_id: str) -> l
     return sorted(path.relative_to(lake_dir).as_posix() for path in folder.glob(f"{load_id}.*.parquet"))
 
 
-def _check_rows(delivery: Delivery, lake_dir: Path, files: Sequence[str], expected: int) -> None:
-    """Every row that was read is in a file, and the files are on disk before the ledger speaks of them."""
-    found = 0
+def _seal_files(delivery: Delivery, lake_dir: Path, files: Sequence[str], expected: int) -> dict[str, Seal]:
+    """Size and checksum of each file. Each row that was read is in one, and all are on disk when the ledger speaks."""
+    seals, found = {}, 0
     for name in files:
         with (lake_dir / name).open("rb") as file:
             os.fsync(file.fileno())
             found += pq.ParquetFile(file).metadata.num_rows
+        seals[name] = seal(lake_dir / name)
     if found != expected:
         raise IngestionError(
             f"{delivery.description}: {expected} rows were read but {found} landed. The load is not used; run again."
         )
+    return seals
+
+
+def seal(file: Path) -> Seal:
+    """Size and checksum of a file, read once and in pieces."""
+    with file.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return Seal(handle.tell(), digest)
 
 
 def complete_loads(lake_dir: Path, source: Source) -> set[str]:

@@ -138,6 +138,7 @@ def failed_line(
         "status": "failed",
         "error": error,
         "files": [],
+        "seals": {},
     }
 
 

@@ -44,6 +44,7 @@ class _State:
     status: str = "fresh"
     reason: str = ""
     loads: int = 0
+    refused_loads: int = 0
     rows_read: int = 0
     rows_landed: int = 0
     rows_rejected: int = 0
@@ -241,6 +242,7 @@ def _admit(
     refusals = expectations.refused(results)
     if refusals:
         text = f"{report.description}: {' '.join(refusals)}"
+        state.refused_loads += 1
         state.stale(night.without_secrets(text))
         if report.content_sha256 in refused_before:
             # The file lies there unchanged, and its rows are in the lake from the night that refused it first.

@@ -144,6 +144,7 @@ def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> N
             print(f"! {node['name']}: {result.get('failures')} rows", flush=True)
         elif result["status"] == "fail":
             failures.append(failure(night, node, result))
+            night.failed_tests[node["name"]] = result.get("failures") or 0
     if errors:
         text = f"dbt could not build {len(errors)} models or tests, first {errors[0]}. "
         text += f"The whole log is {night.house.dbt_work / 'last_build.log'}."

@@ -193,11 +193,19 @@ def test_a_policy_can_hold_the_publication_back(company: Home):
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-def test_a_rebuild_gives_the_same_tables(company: Home):
+def test_a_rebuild_of_a_restored_backup_gives_the_same_tables(company: Home, tmp_path: Path):
+    """Lake and decisions are all it takes: whatever the warehouse was, here a file that is no database, is not used."""
     before = company.tables()
-    outcome = company.run("rebuild")
+    outcome = company.run("backup", "--to", str(tmp_path / "backup"))
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert differences(before, company.tables()) == {}
+    restored = Home(tmp_path / "restored", company.settings)
+    outcome = restored.run("restore", "--from", str(tmp_path / "backup"))
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert differences(before, restored.tables()) == {}
+    (restored.path / "warehouse.duckdb").write_bytes(b"no database")
+    outcome = restored.run("rebuild")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert differences(before, restored.tables()) == {}
 
 
 def test_verify_finds_everything_whole_and_names_what_is_not(company: Home):
