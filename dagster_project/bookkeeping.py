@@ -72,6 +72,17 @@ _QUALITY = {
     "why": pa.string(),
     "error": pa.string(),
 }
+_ANOMALIES = {
+    "run_id": pa.string(),
+    "source_system": pa.string(),
+    "stream": pa.string(),
+    "measure": pa.string(),
+    "business_date": pa.string(),
+    "value": pa.float64(),
+    "usual": pa.float64(),
+    "usual_low": pa.float64(),
+    "usual_high": pa.float64(),
+}
 _FRESHNESS = {
     "source_system": pa.string(),
     "status": pa.string(),
@@ -80,10 +91,12 @@ _FRESHNESS = {
     "last_record_at": pa.string(),
     "rows_landed": pa.int64(),
 }
+_DATES = ("business_date",)
 _TIMES = ("first_record_at", "last_record_at", "loaded_at", "as_of", "started_at")
 _COLUMNS = {
     "admitted": "Whether the models may read the load.",
     "as_of": "The logical clock of the run.",
+    "business_date": "The day that was unusual.",
     "column_name": "The column that was checked; empty for a check of the whole table.",
     "content_sha256": "Hash of the content, by which a file is known again.",
     "cursor_from": "From where the source was asked; empty for files.",
@@ -99,6 +112,7 @@ _COLUMNS = {
     "last_record_at": "Time of the latest record.",
     "load_id": "The load.",
     "loaded_at": "When the ledger took the load in.",
+    "measure": "rows, rows_of_week, amount, share_without or days_behind; see ops.stream_days.",
     "mode": "next: the next night; again: the same once more; rebuild: the warehouse anew.",
     "name": "The step.",
     "night": "Number of the publication the run made or would have made.",
@@ -117,11 +131,16 @@ _COLUMNS = {
     "source_table": "The raw table.",
     "started_at": "When it began.",
     "status": "How it ended.",
+    "stream": "What kind of rows; all for the source as a whole.",
     "success": "Whether it was met.",
     "suite": "The file in expectations/suites.",
     "table_name": "The table that was checked.",
     "table_schema": "Its schema.",
     "unexpected_count": "How many rows do not meet it.",
+    "usual": "Median of the same weekday of the twelve weeks before.",
+    "usual_high": "The most that is usual.",
+    "usual_low": "The least that is usual.",
+    "value": "What the run saw.",
     "why": "Why the expectation exists.",
 }
 _DESCRIPTIONS = {
@@ -129,6 +148,7 @@ _DESCRIPTIONS = {
     "runs": "One row per run up to and including the one that published this file.",
     "steps": "One row per step of a run, with its rows and seconds.",
     "quality_results": "One row per expectation that a run checked, with its numbers; never a personal value.",
+    "anomalies": "One row per measure of a stream that a run found unusual for its weekday.",
     "freshness": "One row per source: fresh tonight, stale with the reason, or absent (not configured).",
 }
 
@@ -140,12 +160,14 @@ def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str
 
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:
-    """Write `ops.runs`, `ops.steps` and `ops.quality_results` from the runs' records, tonight's included."""
+    """Write `ops.runs`, `steps`, `anomalies` and `quality_results` from the runs' records, tonight's included."""
     # Whoever reads these tables reads them in the release that this run is about to make current.
     tonight = {**night.record(), "published": True, "exit_code": 1 if night.problems else 0}
     records = [*_earlier(night.house.runs, night.run_id), tonight]
     _write(warehouse, "runs", _RUNS, records)
     _write(warehouse, "steps", _STEPS, ({**step, "run_id": run["run_id"]} for run in records for step in run["steps"]))
+    found = ({**found, "run_id": run["run_id"]} for run in records for found in run.get("anomalies", ()))
+    _write(warehouse, "anomalies", _ANOMALIES, found)
     _write(
         warehouse,
         "quality_results",
@@ -202,7 +224,8 @@ def _write(
 ) -> int:
     listed = [{name: row.get(name) for name in columns} for row in rows]
     arrow = pa.Table.from_pylist(listed, schema=pa.schema(list(columns.items())))
-    selected = ", ".join(f"{name}::timestamptz as {name}" if name in _TIMES else name for name in columns)
+    kinds = dict.fromkeys(_TIMES, "timestamptz") | dict.fromkeys(_DATES, "date")
+    selected = ", ".join(f"{name}::{kinds[name]} as {name}" if name in kinds else name for name in columns)
     warehouse.register("rows_to_write", arrow)
     warehouse.execute(f"create or replace table ops.{table} as select {selected} from rows_to_write")
     warehouse.unregister("rows_to_write")

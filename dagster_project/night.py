@@ -67,6 +67,7 @@ class Night:
     unclaimed_files: list[str] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
     identity: str = ""
+    anomalies: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
     tests: dict[str, int] = field(default_factory=dict)
     layers: dict[str, int] = field(default_factory=dict)
@@ -248,6 +249,7 @@ class Night:
             "tests": self.tests,
             "gates": self.gates,
             "identity": self.identity,
+            "anomalies": self.anomalies,
             "accept_restatement": self.accept_restatement,
             "retrain": self.retrain,
             "layers": self.layers,

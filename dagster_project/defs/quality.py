@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 import expectations
-from dagster_project import checks, identity_changes, release
+from dagster_project import checks, identity_changes, release, stream_charts, streams
 from dagster_project.config import House
 from dagster_project.night import Night
 from dagster_project.warehouse import connect
@@ -14,7 +14,7 @@ from expectations import Result, suites
 from ingestion import Ledger
 
 SUITE = "marts"
-IDENTITY_SUITE = "ops"
+OPS_SUITE = "ops"
 # A mart has to have rows when one of the staged tables behind it has; with none behind it, it may be empty.
 FED_BY = {
     "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
@@ -40,7 +40,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
     """The checks of the marts and of what happens to ids; one that blocks holds the publication back."""
     wanted = [
         spec
-        for suite in map(suites.load_suite, (SUITE, IDENTITY_SUITE))
+        for suite in map(suites.load_suite, (SUITE, OPS_SUITE))
         for spec in checks.specs(suite.name, suite.schema, suite.tables, blocking=True)
     ]
 
@@ -52,12 +52,17 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             refusals = expectations.refused(found)
             with connect(house, read_only=True) as warehouse:
                 changes = identity_changes.read(warehouse)
+                unusual = streams.unusual(warehouse)
             night.identity = changes.sentence()
             print(f"    ids: {night.identity}", flush=True)
+            night.anomalies = [finding.as_dict() for finding in unusual]
+            night.told += streams.causes(unusual)
+            for finding in unusual:
+                print(f"! unusual: {finding.sentence()}", flush=True)
             moves = expectations.check_marts(
                 house.warehouse,
                 {"as_of": night.as_of, **changes.bounds(night.accept_restatement)},
-                suite=IDENTITY_SUITE,
+                suite=OPS_SUITE,
             )
             if expectations.refused(moves):
                 refusals.append(changes.refusal())
@@ -72,6 +77,8 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             expectations.write_data_docs(
                 [Result(**gate) for gate in night.gates], house.quality, night.run_id, night.as_of
             )
+            with connect(house, read_only=True) as warehouse:
+                stream_charts.write(warehouse, unusual, house.quality)
         yield from checks.results(wanted, found)
 
     return mart_gates

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from dagster_project.rule_files.anomalies import check_anomaly_config
 from dagster_project.rule_files.attribution import check_attribution_config
 from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
@@ -25,6 +26,7 @@ from dagster_project.rule_files.value import check_product_costs, check_value_co
 
 __all__ = [
     "check_all",
+    "check_anomaly_config",
     "check_attribution_config",
     "check_conversion_exports",
     "check_journeys",
@@ -47,6 +49,7 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_order_rules(rule_file("order_rules.csv"))
     check_source_trust(rule_file("source_trust.csv"))
     check_source_regions(rule_file("source_regions.csv"))
+    check_anomaly_config(rule_file("anomaly_config.csv"))
     check_attribution_config(rule_file("attribution_config.csv"))
     check_conversion_exports(rule_file("conversion_exports.csv"))
     check_journeys(rule_file("journeys.csv"), rule_file("export_words.csv"))

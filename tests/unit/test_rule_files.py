@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from dagster_project.config import PROJECT, ConfigurationError
 from dagster_project.rule_files import (
     check_all,
+    check_anomaly_config,
     check_attribution_config,
     check_conversion_exports,
     check_journeys,
@@ -146,6 +148,24 @@ def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=told):
         check_attribution_config(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("4,6,20", None),
+        ("3.5,12,1", None),
+        ("0,6,20", "line 2: threshold is '0'"),
+        ("4,13,20", "line 2: min_days is '13'; write a whole number from 2 to 12"),
+        ("4,6,", "line 2: min_rows is ''"),
+        ("4,6,20,1", "line 2: the line has more cells"),
+    ],
+)
+def test_settings_of_unusual_streams(tmp_path: Path, line: str, told: str | None):
+    file = tmp_path / "anomaly_config.csv"
+    file.write_text(f"threshold,min_days,min_rows\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=told) if told else nullcontext():
+        check_anomaly_config(file)
 
 
 @pytest.mark.parametrize("line", ["0.40", ".5", "1", "1.0000", "0.0001"])

@@ -336,7 +336,9 @@ final as (
         measured.value,
         coalesce(measured.days_compared, 0) as days_compared,
         measured.usual,
-        greatest(measured.usual - config.threshold * measured.deviation, 0) as usual_low,
+        case
+            when measured.usual is not null then greatest(measured.usual - config.threshold * measured.deviation, 0)
+        end as usual_low,
         measured.usual + config.threshold * measured.deviation as usual_high,
         coalesce(
             measured.days_compared >= config.min_days
