@@ -203,7 +203,7 @@ measured as (
         cast(days.rows_counted as double) as value,
         baselines.days_compared,
         baselines.rows_median as usual,
-        greatest(1.4826 * baselines.rows_mad, sqrt(baselines.rows_median), 1) as deviation
+        greatest(1.4826 * baselines.rows_mad, sqrt(baselines.rows_median + 4)) as deviation
     from days
     left join baselines
         on
@@ -220,7 +220,7 @@ measured as (
         cast(days.rows_of_week as double) as value,
         baselines.days_compared,
         baselines.week_median as usual,
-        greatest(1.4826 * baselines.week_mad, sqrt(baselines.week_median), 1) as deviation
+        greatest(1.4826 * baselines.week_mad, sqrt(baselines.week_median + 4)) as deviation
     from days
     left join baselines
         on
