@@ -278,3 +278,15 @@ def test_every_query_of_a_page_answers(company: Home, page: str):
     assert queries
     for query in queries:
         assert company.query(query), query
+
+
+def test_the_streams_of_the_night_are_charted(company: Home):
+    """What is unusual is tried on tables of its own; here, that a run counts, shows and keeps it."""
+    shown = (company.path / "quality" / "streams.html").read_text()
+    charts = company.query("select count(distinct (source_system, stream)) from ops.stream_days where measure = 'rows'")
+    assert shown.count("<figure") == charts[0][0] > 20
+    unusual = company.query("select count(*) from ops.stream_days where is_tonight and is_unusual")[0][0]
+    run = company.query("select max(run_id) from ops.runs")[0][0]
+    assert company.query("select count(*) from ops.anomalies where run_id = $1", [run]) == [(unusual,)]
+    gates = company.query("select distinct severity from ops.quality_results where table_name = 'stream_days'")
+    assert gates == [("warn",)]
