@@ -92,9 +92,10 @@ _REASONS = """
             was.order_id is not null and is_now.order_id is not null and (
                 was.customer_id is distinct from is_now.customer_id or was.is_known <> is_now.is_known
             ) as is_others,
-            was.is_valid <> is_now.is_valid or was.due_amount <> is_now.due_amount
-                or was.reporting_date <> is_now.reporting_date as is_rewritten,
             coalesce(refunded_then.amount, 0) <> coalesce(refunded_now.amount, 0) as is_given_back,
+            -- An order that is void by its refund is another one by that alone.
+            was.due_amount <> is_now.due_amount or was.reporting_date <> is_now.reporting_date
+                or was.is_valid <> is_now.is_valid and not is_given_back as is_rewritten,
             was.due_amount = is_now.due_amount
                 and was.due_amount_reporting is distinct from is_now.due_amount_reporting
             or refunded_then.amount = refunded_now.amount
@@ -126,10 +127,10 @@ _REASONS = """
         select person_then, person_now, list_filter([
             case when is_erased then 'erasure' end,
             case when not coalesce(is_erased, false) and is_others then 'identity' end,
-            case when not coalesce(is_erased, false) and came_or_went then 'late_record' end,
-            case when is_rewritten and not is_given_back and (has_loads or not $rules_of_orders)
-                then 'late_record' end,
-            case when is_rewritten and not is_given_back and $rules_of_orders then 'rule' end,
+            case when not coalesce(is_erased, false) and (came_or_went or is_rewritten)
+                and (has_loads or not $rules_of_orders) then 'late_record' end,
+            case when is_rewritten and $rules_of_orders or came_or_went and $rules_of_orders and not has_loads
+                then 'rule' end,
             case when is_given_back and not came_or_went then 'refund' end,
             case when is_at_another_rate then case when $settings then 'rule' else 'fx' end end
         ], lambda cause: cause is not null) as causes
