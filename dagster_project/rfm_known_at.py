@@ -84,7 +84,8 @@ def answer(house: House, day: date, known_at: str, out: Path | None) -> int:
         if publisher is None:
             print(f"No publication has shown {day}; there is nothing to compare with.", file=say)
             return 0
-        _load_published(house, db, day, publisher)
+        run_inputs.write_decided(db, Decisions(house.lake), *run_inputs.RFM_BEFORE, "identity_events_before")
+        show_published(db, day, publisher.night)
         if compared is None:
             return _compare_with_its_own(db, asked, day, say)
         _take_in(db, replay.build(house, compared, day, _MODELS, folder), day, "then")
@@ -133,16 +134,13 @@ def _take_in(db: duckdb.DuckDBPyConnection, built: Path, day: date, when: str) -
     built.unlink()
 
 
-def _load_published(house: House, db: duckdb.DuckDBPyConnection, day: date, publisher: Publication) -> None:
-    run_inputs.write_decided(db, Decisions(house.lake), *run_inputs.RFM_BEFORE, "identity_events_before")
-    cuts = {
-        measure: _CUTS_BELOW.format(measure=measure, value=f"cast({value} as decimal(18, 3))")
-        for measure, value in (("recency", "recency_days"), ("frequency", "frequency"), ("monetary", "monetary"))
-    }
+def show_published(db: duckdb.DuckDBPyConnection, day: date, night: int) -> None:
+    """Write the table `published`: a day as the publication of this number fixed it, from the decisions in `ops`."""
     query = _PUBLISHED
-    for measure, text in cuts.items():
-        query = query.replace(f"{{{measure}}}", text)
-    db.execute(query, {"day": day, "night": publisher.night})
+    for measure, value in (("recency", "recency_days"), ("frequency", "frequency"), ("monetary", "monetary")):
+        below = _CUTS_BELOW.format(measure=measure, value=f"cast({value} as decimal(18, 3))")
+        query = query.replace(f"{{{measure}}}", below)
+    db.execute(query, {"day": day, "night": night})
 
 
 def _write(db: duckdb.DuckDBPyConnection, out: Path | None) -> None:
