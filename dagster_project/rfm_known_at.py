@@ -6,6 +6,7 @@ again (`replay`), naming why something is other (`rfm_causes`).
 
 from __future__ import annotations
 
+import csv
 import sys
 import tempfile
 from collections import Counter
@@ -146,10 +147,11 @@ def show_published(db: duckdb.DuckDBPyConnection, day: date, night: int) -> None
 def _write(db: duckdb.DuckDBPyConnection, out: Path | None) -> None:
     """The rows, one a person, to a file or as CSV to the standard output."""
     if out is None:
-        print(",".join(COLUMNS))
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(COLUMNS)
         cursor = db.execute(f"select {', '.join(COLUMNS)} from rows_now order by customer_id")
         while rows := cursor.fetchmany(10_000):
-            print("\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in rows))
+            writer.writerows(rows)
         return
     form = "csv, header" if out.suffix == ".csv" else "parquet, compression zstd"
     fresh = out.with_name(f"{out.name}.new")
