@@ -62,8 +62,8 @@ metrics: $(STAMP) ## a figure by its name: make metrics ASK="query --metrics aov
 	@$(BIN)/python -m dagster_project metrics $(ASK)
 
 .PHONY: rfm
-rfm: $(STAMP) ## show recency, frequency and money as of a past day from the next run on: make rfm AS_OF=<day>
-	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)"
+rfm: $(STAMP) ## recency, frequency and money as of a past day: make rfm AS_OF=<day> [KNOWN_AT=<night> OUT=<file>]
+	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)" --known-at "$(KNOWN_AT)" --out "$(OUT)"
 
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from dagster_project import upkeep
 from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
+from dagster_project.replay import ReplayFailed
 
 _WRONG_USAGE = 2
 # What does not ask whether the settings of today fit the home.
@@ -52,8 +54,15 @@ def main(arguments: list[str] | None = None) -> int:
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
     reject.add_argument("load_id")
-    rfm = commands.add_parser("rfm", help="show recency, frequency and money as of a past day from the next run on")
+    rfm = commands.add_parser("rfm", help="recency, frequency and money as of a past day: from the next run on, or now")
     rfm.add_argument("--as-of", required=True, metavar="DAY", help="the last day that counts, such as 2026-03-31")
+    rfm.add_argument(
+        "--known-at",
+        default="",
+        metavar="NIGHT",
+        help="compute it at once, as this publication knew it (a run's id, its day or number, or now), and compare",
+    )
+    rfm.add_argument("--out", default="", metavar="FILE", help="with --known-at: a .csv or .parquet file for the rows")
     options = parser.parse_args(arguments)
     try:
         house = House.from_environment()
@@ -62,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _COMMANDS[options.command](house, options)
     except (ConfigurationError, AlreadyRunning) as problem:
         return upkeep.say(options.verbose, problem, _WRONG_USAGE)
+    except ReplayFailed as problem:
+        return upkeep.say(options.verbose, problem, 1)
     except KeyboardInterrupt:
         print("\nStopped; the next run repeats this night.", file=sys.stderr)
         return 1
@@ -142,7 +153,7 @@ def _metrics(house: House, options: argparse.Namespace) -> int:
 
 
 def _rfm(house: House, options: argparse.Namespace) -> int:
-    """Keep the day among those asked for; what it shows is the next run's business."""
+    """Keep the day among those asked for, or answer at once as a publication knew it."""
     from dagster_project.decisions import Decisions
     from dagster_project.rule_files import rfm_dates
 
@@ -150,6 +161,14 @@ def _rfm(house: House, options: argparse.Namespace) -> int:
         day = date.fromisoformat(options.as_of)
     except ValueError:
         raise ConfigurationError(f"--as-of is {options.as_of!r}; write a day such as 2026-03-31.") from None
+    if options.known_at:
+        from dagster_project import rfm_known_at
+
+        # So that a scratch warehouse is removed when somebody ends the process.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        return rfm_known_at.answer(house, day, options.known_at, Path(options.out) if options.out else None)
+    if options.out:
+        raise ConfigurationError("--out is for the rows of an answer; write --known-at as well, such as now.")
     published = Decisions(house.lake).publications()
     if published and day > (last := house.last_day(datetime.fromisoformat(published[-1].as_of))):
         raise ConfigurationError(f"{day} was not over in the last publication, which is as of {last}. Ask once it is.")

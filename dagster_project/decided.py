@@ -5,13 +5,14 @@ Here: which rows of which models are decisions. Not here: how they are kept and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from dagster_project.decisions import Decisions, Versions, note_of_rules, rule_text, version_of
+from dagster_project.decisions import Decisions, Versions, note_of_rules, version_of
 
-RULE_FILES = ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv")
 OVERRIDE_COLUMNS = ("action", "record_key", "other_record_key", "type", "value_hash")
 
 # Records new, under another id, or gone since the last publication. Someone gone has no id until they return.
@@ -158,8 +159,18 @@ _RFM_SEGMENTS = """
 RFM = {"rfm": _RFM, "rfm_scales": _RFM_SCALES, "rfm_segments": _RFM_SEGMENTS}
 
 
-def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
-    """Append everything that tonight decides; returns the number of ids decided."""
+def write(
+    warehouse: duckdb.DuckDBPyConnection,
+    decisions: Decisions,
+    run_id: str,
+    night: int,
+    seeds: Path,
+    known: Mapping[str, Any] | None = None,
+) -> int:
+    """Append everything that tonight decides; returns the number of ids decided.
+
+    `seeds`: the rule files of this run; `known`: its loads and settings, for whoever asks what it knew (`replay.note`).
+    """
     tables = {
         "identity": _IDENTITY,
         "identity_events": _EVENTS,
@@ -186,11 +197,17 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
     text, model_version = model if model else (None, None)
     if text is not None and version_of(text) not in {version for version, _, _ in decisions.models()}:
         decisions.write_text("models", run_id, text)
-    decisions.write_text("rules", run_id, _rules(warehouse, decisions, seeds, model_version))
+    decisions.write_text("rules", run_id, _rules(warehouse, decisions, seeds, model_version, known or {}))
     return written["identity"]
 
 
-def _rules(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, seeds: Path, model_version: str | None) -> str:
+def _rules(
+    warehouse: duckdb.DuckDBPyConnection,
+    decisions: Decisions,
+    seeds: Path,
+    model_version: str | None,
+    known: Mapping[str, Any],
+) -> str:
     accepted = warehouse.execute(
         f"select {', '.join(OVERRIDE_COLUMNS)} from intermediate.int_identity__clusters"
         " where part = 'override' and status = 'accepted' order by all"
@@ -206,6 +223,8 @@ def _rules(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, seeds: Pa
         model=model_version,
         overrides=tuple(dict(zip(OVERRIDE_COLUMNS, row, strict=True)) for row in accepted),
     )
-    contents = {version_of(text): text for name in RULE_FILES for text in [rule_text(seeds / name)]}
-    known = decisions.rule_contents()
-    return note_of_rules(versions, {digest: text for digest, text in contents.items() if digest not in known})
+    # To the byte, line ends included: a replay gives them to the models as they were.
+    texts = {file.name: file.read_bytes().decode() for file in sorted(seeds.glob("*.csv"))}
+    stored = decisions.rule_contents()
+    fresh = {version_of(text): text for text in texts.values() if version_of(text) not in stored}
+    return note_of_rules(versions, {name: version_of(text) for name, text in texts.items()}, fresh, known)

@@ -58,10 +58,11 @@ class Versions:
 
 
 class Decisions:
-    """The append-only decisions of one home."""
+    """The append-only decisions of one home; with `until`, as they were when that run had been published."""
 
-    def __init__(self, lake: Path) -> None:
+    def __init__(self, lake: Path, until: str | None = None) -> None:
         self.folder = lake / "_decisions"
+        self._until = until
 
     def home_key(self) -> bytes:
         """The key that ids and keyed hashes are made with; random once, then kept."""
@@ -78,7 +79,9 @@ class Decisions:
 
     def publications(self) -> list[Publication]:
         """Every release ever made current, oldest first; a torn last line, left by a crash, is no publication yet."""
-        return [Publication(**json.loads(line)) for line in self._lines() if line.strip()]
+        found = [Publication(**json.loads(line)) for line in self._lines() if line.strip()]
+        last = next((place for place, run in enumerate(found, 1) if run.run_id == self._until), len(found))
+        return found[:last]
 
     def add_publication(self, publication: Publication) -> None:
         """Append one publication and wait until the disk has it."""
@@ -109,11 +112,13 @@ class Decisions:
     def versions(self) -> Versions:
         """What the last publication's links depended on; all None where it noted nothing."""
         published = self.publications()
-        file = self.folder / "rules" / f"{published[-1].run_id}.json" if published else None
-        if file is None or not file.exists():
-            return Versions()
-        noted = json.loads(file.read_text())
-        return Versions(**{**noted["versions"], "overrides": tuple(noted["overrides"])})
+        noted = self.noted(published[-1].run_id) if published else {}
+        return Versions(**{**noted["versions"], "overrides": tuple(noted["overrides"])}) if noted else Versions()
+
+    def noted(self, run_id: str) -> dict[str, Any]:
+        """What a run noted of its rules, loads and settings, as `note_of_rules` writes it; empty where it has none."""
+        file = self.folder / "rules" / f"{run_id}.json"
+        return json.loads(file.read_text()) if file.exists() else {}
 
     def rule_contents(self) -> dict[str, str]:
         """The content of every rule file that a publication ever used, by its checksum."""
@@ -220,8 +225,15 @@ def _unreadable(file: Path) -> str | None:
     return None
 
 
-def note_of_rules(versions: Versions, contents: Mapping[str, str]) -> str:
-    """The JSON of a `rules` decision: versions, accepted overrides, and the contents not stored before."""
+def note_of_rules(
+    versions: Versions, files: Mapping[str, str], contents: Mapping[str, str], known: Mapping[str, Any]
+) -> str:
+    """The JSON of a `rules` decision: all that a replay of the run needs besides the lake and the other decisions.
+
+    `files`: checksum of each rule file by its name; `contents`: those that are not stored yet, by checksum; `known`:
+    the loads and settings of the run (`replay.note`).
+    """
     noted: dict[str, Any] = asdict(versions)
     overrides = [dict(override) for override in noted.pop("overrides")]
-    return json.dumps({"versions": noted, "overrides": overrides, "contents": dict(contents)}, indent=1) + "\n"
+    told = {"versions": noted, "overrides": overrides, "files": dict(files), "contents": dict(contents), **known}
+    return json.dumps(told, indent=1) + "\n"

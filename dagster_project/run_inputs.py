@@ -76,6 +76,7 @@ _DECIDED = {
     "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
     "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
 }
+RFM_BEFORE = ("rfm_values_before", "rfm_scales_before", "rfm_segments_before")
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
     "run_parameters": "One row: tonight's run, publication number, logical clock, and what its links depend on.",
@@ -139,8 +140,7 @@ def write_run_inputs(
             )
         ],
     )
-    for table, (kind, columns) in _DECIDED.items():
-        _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
+    write_decided(warehouse, decisions, *_DECIDED)
     _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
     # A view, because hardly a night looks into it.
     asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
@@ -162,6 +162,13 @@ def write_run_inputs(
     _table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
+
+
+def write_decided(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, *tables: str) -> None:
+    """Write tables of `ops` that hold what earlier nights decided."""
+    for table in tables:
+        kind, columns = _DECIDED[table]
+        _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:

@@ -52,9 +52,22 @@ def literal(text: str) -> str:
 
 def fingerprint(house: House, seeds: Path) -> str:
     """What the rows depend on besides the lake and the decisions."""
-    digest = hashlib.sha256(f"{STATE_VERSION} {house.currency} {house.timezone} {duckdb.__version__}".encode())
-    files = [file for folder, pattern in _CODE_THAT_SHAPES_ROWS for file in (PROJECT / folder).glob(pattern)]
-    for file in sorted(files) + sorted(seeds.glob("*.csv")):
+    settings = f"{STATE_VERSION} {house.currency} {house.timezone} {duckdb.__version__}"
+    return _digest(settings, _code_that_shapes_rows() + sorted(seeds.glob("*.csv")))
+
+
+def code_version() -> str:
+    """The version of the models and of what they call, whatever the rules and settings are."""
+    return _digest(duckdb.__version__, _code_that_shapes_rows())
+
+
+def _code_that_shapes_rows() -> list[Path]:
+    return sorted(file for folder, pattern in _CODE_THAT_SHAPES_ROWS for file in (PROJECT / folder).glob(pattern))
+
+
+def _digest(text: str, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for file in files:
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

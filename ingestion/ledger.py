@@ -64,12 +64,17 @@ class Ledger:
         self.append(run_id, [{**line, "status": "rejected", "admitted": False} for line in lines])
         return [line["source_table"] for line in lines]
 
-    def read(self) -> list[Line]:
-        """The latest line of each (load, table, file), in the order they were first recorded."""
+    def read(self, until: datetime | None = None) -> list[Line]:
+        """The latest line of each (load, table, file), in the order they were first recorded.
+
+        With `until`, as the ledger was at that moment.
+        """
         history: list[Line] = []
         for path in sorted(self.folder.glob("*.jsonl")):
             history += _read_file(path)
         history.sort(key=lambda line: line["recorded_at"])
+        if until is not None:
+            history = [line for line in history if datetime.fromisoformat(line["recorded_at"]) <= until]
         latest: dict[tuple[str, str, str | None], Line] = {}
         for line in history:
             latest[line["load_id"], line["source_table"], line["file_name"]] = line

@@ -23,8 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers a module stays on one, and all that go through the same company's nights on the same one."""
     for item in items:
         has_its_own = hasattr(getattr(item, "module", None), "company")
-        shares_company = "company" in getattr(item, "fixturenames", ()) and not has_its_own
-        item.add_marker(pytest.mark.xdist_group("company" if shares_company else item.path.stem))
+        shared = {"company", "restated"} & {*getattr(item, "fixturenames", ())}
+        item.add_marker(pytest.mark.xdist_group(min(shared) if shared and not has_its_own else item.path.stem))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

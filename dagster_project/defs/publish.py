@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, conversions, decided, identity_graph, project, release, summary
+from dagster_project import bookkeeping, conversions, decided, identity_graph, project, release, replay, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -39,11 +39,13 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
             _refuse(night)
             with connect(house) as warehouse:
                 bookkeeping.write_history(warehouse, night)
-                bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
+                loads = Ledger(house.lake).read()
+                bookkeeping.write_freshness(warehouse, night.sources, loads)
                 rows = release.build(night, warehouse, project.descriptions(house))
                 files = conversions.write(warehouse, house.published / "releases" / night.run_id)
                 seeds = project.folder(house) / "seeds"
-                decided.write(warehouse, decisions, night.run_id, night.number, seeds)
+                known = replay.note(house, loads)
+                decided.write(warehouse, decisions, night.run_id, night.number, seeds, known)
                 identity_graph.write(house, warehouse)
             publication = night.publication(decisions.checksums(night.run_id))
             release.seal(night, rows, summary.front_page(night, rows), publication)

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.restated_company import Restated
 
 PROJECT = Path(__file__).resolve().parents[2]
 PERSONS = "150"
@@ -168,3 +171,11 @@ def newest_publication(company: Home) -> None:
     if (company.path / "published" / "current").resolve() != max(releases.iterdir()).resolve():
         outcome = company.run(NIGHTS="0")
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.fixture(scope="session")
+def restated(make_home: Callable[..., Home]) -> Restated:
+    """A company of its own after two nights, with what the second one moved."""
+    from tests.integration.restated_company import two_nights
+
+    return two_nights(make_home("restated", DEMO_PERSONS="120", DEMO_SEED="5"))

@@ -13,6 +13,7 @@ import duckdb
 from dagster_project import conversions, decided, run_inputs
 from dagster_project.decisions import Decisions, Publication
 from tests.unit.compiled_models import compiled, model_text, relation
+from tests.unit.history_models import RULE_FILES
 
 PROJECT = Path(__file__).resolve().parents[2]
 BUILT = ("int_customers__consented_contacts", "conversion_uploads", "exported_conversions")
@@ -139,7 +140,7 @@ class Exporter:
         self.days += 0 if again else 1
         seeds = self.lake / "seeds"
         seeds.mkdir(parents=True, exist_ok=True)
-        for name in decided.RULE_FILES:
+        for name in RULE_FILES:
             (seeds / name).write_text("")
         (seeds / "conversion_exports.csv").write_text(self.rules)
         run_inputs.write_run_inputs(

@@ -16,6 +16,7 @@ from tests.unit.compiled_models import compiled, model_text, relation
 
 BUILT = ("int_identity__published_records", "int_identity__published_customers", "int_identity__changes")
 SHOWN = ("identity_events", "customer_id_history", "identity_changes")
+RULE_FILES = ("identity_rules.csv", "identity_blocked_values.csv", "identity_overrides.csv")
 FIRST_NIGHT = datetime(2026, 7, 1, 18, tzinfo=UTC)
 
 Record = str
@@ -90,7 +91,7 @@ class Company:
         run_id = f"run{self.attempts:03}"
         seeds = self.decisions.folder.parent / "seeds"
         seeds.mkdir(exist_ok=True)
-        for name in decided.RULE_FILES:
+        for name in RULE_FILES:
             (seeds / name).write_text(self.rules)
         warehouse = self.warehouse
         run_inputs.write_run_inputs(

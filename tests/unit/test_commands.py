@@ -1,5 +1,7 @@
 """What the commands ask of a run: acceptance and a new model only when a person says so; of metrics, a publication."""
 
+from datetime import date
+
 import pytest
 
 from dagster_project import cli
@@ -68,6 +70,28 @@ def test_a_day_that_is_none_or_not_over_is_refused(asked, tmp_path, capsys):
     assert cli.main(["rfm", "--as-of", "2026-02-29"]) == 2
     assert "write a day such as" in capsys.readouterr().err
     assert not asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--known-at", "3"], "No publication is called '3'"),
+        (["--known-at", "now"], "did not note its rules and loads"),
+        (["--out", "rows.csv"], "write --known-at as well"),
+    ],
+)
+def test_a_question_without_an_answer_is_refused(asked, tmp_path, capsys, arguments, said):
+    stamp = "2026-06-30T16:00:00+00:00"
+    Decisions(tmp_path / "lake").add_publication(Publication("run1", 1, 1, stamp, stamp))
+    assert cli.main(["rfm", "--as-of", "2026-06-30", *arguments]) == 2
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "rules").exists()
+
+
+def test_an_empty_night_or_file_is_none(asked, tmp_path):
+    """As make passes them on."""
+    assert cli.main(["rfm", "--as-of", "2026-03-31", "--known-at", "", "--out", ""]) == 0
+    assert rfm_dates(tmp_path / "rules" / "rfm_dates.csv") == [date(2026, 3, 31)]
 
 
 @pytest.mark.parametrize("text", ["as_of_date\nyesterday\n", "as_of_date\n2026-02-30\n", "as_of_date\n20260201\n"])

@@ -40,3 +40,15 @@ def test_every_key_figure_is_explained_on_its_page_by_the_metrics_and_in_the_com
         formula, sources, example = re.fullmatch(r"(.*) From (.*)\. Example: (.*)\.", explanation).groups()
         assert f"| {formula} | {sources} | {example} |" in page, name
         assert f"{name}: {{{{ doc('{name}') }}}}" in comments, name
+
+
+def test_the_questions_about_a_past_day_are_commands_as_the_parser_has_them():
+    asked = re.findall(r"^(make rfm .*)$", (PROJECT / "docs" / "rfm.md").read_text("utf-8"), flags=re.M)
+    assert len(asked) == 3
+    for line in asked:
+        told = subprocess.run(
+            [*line.replace("make", "make -n", 1).split()], cwd=PROJECT, capture_output=True, text=True, check=True
+        ).stdout
+        given = dict(part.split("=") for part in line.split()[2:])
+        for option, name in (("as-of", "AS_OF"), ("known-at", "KNOWN_AT"), ("out", "OUT")):
+            assert f'--{option} "{given.get(name, "")}"' in told
