@@ -1,7 +1,7 @@
 """The words of conditions on customers: the columns of `marts.customer_features`, names computed from them, functions.
 
-Here: names and types, as the table has them, which a test holds against the model. What a column means stands beside the
-model and in docs/tags.md; how a condition is read, in `conditions`.
+Here: names and types, as the table has them, which a test holds against the model. What a column means stands beside
+the model and in docs/tags.md; how a condition is read, in `conditions`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COLUMNS: Mapping[str, str] = {
     "last_ticket_date": "date",
     "last_ticket_category": "varchar",
     "last_complaint_date": "date",
-    "last_csat_score": "double",
+    "last_csat_score": "decimal(9,3)",
     "lifecycle_stage": "varchar",
     **dict.fromkeys(("stage_since_date", "next_stage_date"), "date"),
     "rfm_segment": "varchar",

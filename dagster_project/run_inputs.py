@@ -63,7 +63,7 @@ _VALUE_FIT_COLUMNS = (
     *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
     *("holdout_coverage double", "as_of_date date", "fitted_at timestamptz", "night integer"),
 )
-# A person's last row is their set of tags as published; `since`: a day for each tag of it, in the order of their places.
+# A person's last row is their set of tags as published; `since`: a day for each tag of it, in the order of places.
 TAG_COLUMNS = (
     *("customer_id varchar", "tags_low bigint", "tags_high bigint", "changed_on date", "since date[]"),
     "night integer",
@@ -130,7 +130,7 @@ def write_run_inputs(
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
     `seeds`: the rule files of this run, the company's own in place of shipped ones. `rfm_dates`: the days asked for.
-    `tag_rules`: those that can be used. `published_orders`: the folder of the orders in the current release, if there is one.
+    `tag_rules`: those that can be used. `published_orders`: the folder of the orders in the current release, if any.
     """
     before = decisions.versions()
     _table(

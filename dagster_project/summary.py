@@ -33,7 +33,9 @@ def closing(night: Night) -> str:
         *textwrap.wrap(steps, 110, initial_indent="  seconds      ", subsequent_indent=" " * 15),
     ]
     for rule in night.refused_rules:
-        told = f"! {rule['file']}, line {rule['line']}, {rule['rule'] or 'without a name'} is not used: {rule['reason']}"
+        told = (
+            f"! {rule['file']}, line {rule['line']}, {rule['rule'] or 'without a name'} is not used: {rule['reason']}"
+        )
         lines += textwrap.wrap(told, 116, initial_indent="  ", subsequent_indent="    ")
     for problem in night.problems:
         lines += ["", *textwrap.wrap(f"{problem['where']}: {problem['text']}", 116, subsequent_indent="  ")]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from dagster_project import customer_features
@@ -130,6 +131,7 @@ def _rule(cells: list[str], taken: Mapping[str, int]) -> TagRule:
     )
 
 
+@lru_cache(maxsize=1024)
 def _read(name: str, text: str) -> str:
     try:
         return (customer_features.condition if name == "condition" else customer_features.value)(text).sql

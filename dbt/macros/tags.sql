@@ -31,10 +31,10 @@ hash(0
 {#- The value of a tag, by the place of its rule. -#}
 {% macro value_of_tag(rules) -%}
 case place
+    when -1 then ''
     {%- for rule in rules if rule[2] %}
     when {{ rule[0] }} then cast({{ rule[2] }} as varchar)
     {%- endfor %}
-    else null
 end
 {%- endmacro %}
 

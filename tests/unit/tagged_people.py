@@ -1,11 +1,13 @@
-"""People whose orders, touches and tickets are written down in a test, and who get tags from the warehouse's own models.
+"""People whose orders, touches and tickets are written down in a test, and who get tags from the warehouse's models.
 
-Here: the marts before the customer features, as rows, and nights upon nights on them. Not here: what tags they should have.
+Here: the marts before the customer features, as rows, and nights upon nights on them. Not here: what tags they should
+have.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -35,8 +37,8 @@ GIVEN = {
     "order_lines": "order_id varchar, category varchar, net_amount_reporting decimal(18, 3), is_gift_card boolean",
     "refunds": "customer_id varchar, kind varchar, is_counted boolean",
     "touchpoints": "customer_id varchar, touchpoint_type varchar, is_session_start boolean, occurred_at timestamptz",
-    "service_tickets": "ticket_id varchar, customer_id varchar, category varchar, status varchar, csat_score double,"
-    " same_question_count integer, created_at timestamptz",
+    "service_tickets": "ticket_id varchar, customer_id varchar, category varchar, status varchar,"
+    " csat_score decimal(9, 3), same_question_count integer, created_at timestamptz",
     "customer_rfm": "customer_id varchar, r_score integer, f_score integer, m_score integer, is_tonight boolean",
     "customer_lifecycle": "customer_id varchar, stage varchar, entered_at timestamptz, left_at timestamptz,"
     " next_stage_at timestamptz",
@@ -64,7 +66,8 @@ class People:
         self.given: dict[str, list[dict[str, Any]]] = {name: [] for name in GIVEN}
         self.person_of: dict[str, str] = {}
         self.refused: list[tag_rules.RefusedRule] = []
-        self.nights = 0
+        # Publications so far, and the number that the last night has or would have.
+        self.nights = self.number = 0
         self.places: dict[str, int] = {}
         self._table("tags_before", ", ".join(TAG_COLUMNS), [])
 
@@ -113,8 +116,8 @@ class People:
 
     def night(self, day: date, publish: bool = True) -> People:
         """Build the models as of the end of the day upon what earlier nights built."""
+        self.number = number = self.nights + 1
         self.nights += publish
-        number = self.nights + (not publish)
         self._table(
             "run_parameters", "as_of timestamptz, as_of_date date, night integer", [(noon(day + DAY), day, number)]
         )
@@ -142,8 +145,8 @@ class People:
         """The same night on a new warehouse, with the decisions that there were before it."""
         other = People(self.rules)
         other.seen, other.about, other.given, other.person_of = self.seen, self.about, self.given, self.person_of
-        other.places, other.nights = dict(self.places), self.nights
-        before = self.db.execute("select * from tags_before where night < $1", [max(self.nights, 1)]).fetchall()
+        other.places, other.nights = dict(self.places), self.number - 1
+        before = self.db.execute("select * from tags_before where night < $1", [self.number]).fetchall()
         other._table("tags_before", ", ".join(TAG_COLUMNS), before)
         return other.night(day, publish=False)
 
@@ -228,8 +231,7 @@ class People:
                 for one, other in itertools.zip_longest(times, times[1:])
             ]
         for name, columns in GIVEN.items():
-            names = [column.split()[0] for column in columns.replace("decimal(18, 3)", "d").replace(
-                "decimal(9, 6)", "d").replace("decimal(18, 6)", "d").split(", ")]  # fmt: skip
+            names = [column.split()[0] for column in re.split(r", (?!\d)", columns)]
             self._table(name, columns, [tuple(row.get(column) for column in names) for row in rows[name]])
 
     def _table(self, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
