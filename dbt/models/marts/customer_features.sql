@@ -105,18 +105,28 @@ bought as (
 
 ),
 
+bounds as (
+
+    {{ window_bounds() }}
+
+),
+
 touches as (
 
     select recent_touches.*
-    from ({{ recent_touches() }}) as recent_touches
+    from ({{ recent_touches('bounds') }}) as recent_touches
     inner join people on recent_touches.customer_id = people.customer_id
 
 ),
 
 tickets as (
 
-    select tickets.*
-    from ({{ tickets_by_the_as_of() }}) as tickets
+    select
+        tickets.*,
+        coalesce(
+            tickets.csat_score = 0 or regexp_matches(lower(tickets.category), 'complain|beschwerde|投诉|投訴'), false
+        ) as is_complaint
+    from ({{ tickets_by_the_as_of('bounds') }}) as tickets
     inner join people on tickets.customer_id = people.customer_id
 
 ),
@@ -127,8 +137,8 @@ behaviour as (
         customer_id,
         count(*) filter (where is_session_start or touchpoint_type = 'store_visit') as visits_30d,
         count(*) filter (where touchpoint_type = 'product_view') as product_views_30d,
-        max(reporting_date) filter (where touchpoint_type not like 'message_%') as last_visit_date,
-        max(reporting_date) filter (where touchpoint_type = 'product_view') as last_product_view_date,
+        max(occurred_at) filter (where touchpoint_type not like 'message_%') as last_visit_at,
+        max(occurred_at) filter (where touchpoint_type = 'product_view') as last_product_view_at,
         max(occurred_at) filter (
             where touchpoint_type in ('add_to_cart', 'checkout_started', 'checkout_abandoned')
         ) as last_cart_at,
@@ -145,14 +155,14 @@ service as (
     select
         customer_id,
         count(*) as tickets_count,
-        count(*) filter (where reporting_date > as_of_date - 30) as tickets_30d,
-        count(*) filter (where reporting_date > as_of_date - 365) as tickets_365d,
+        count(*) filter (where is_in_30d) as tickets_30d,
+        count(*) filter (where is_in_365d) as tickets_365d,
         count(*) filter (where is_open) as open_tickets,
-        count(*) filter (where is_complaint and reporting_date > as_of_date - 90) as complaints_90d,
-        max(same_question_count) filter (where reporting_date > as_of_date - 30) as same_question_30d,
-        max(reporting_date) as last_ticket_date,
+        count(*) filter (where is_complaint and is_in_90d) as complaints_90d,
+        max(same_question_count) filter (where is_in_30d) as same_question_30d,
+        max(created_at) as last_ticket_at,
         max_by(category, (created_at, ticket_id)) as last_ticket_category,
-        max(reporting_date) filter (where is_complaint) as last_complaint_date,
+        max(created_at) filter (where is_complaint) as last_complaint_at,
         max_by(csat_score, (created_at, ticket_id)) filter (where csat_score is not null) as last_csat_score
     from tickets
     group by customer_id
@@ -200,11 +210,10 @@ categories as (
 
     select
         customer_id,
-        max_by(category, (net_amount, category)) as favourite_category,
-        max(net_amount) as favourite_amount,
+        max({ 'net_amount': net_amount, 'category': category }) as favourite,
         sum(net_amount) filter (where net_amount > 0) as all_amount,
-        list(category order by category) as categories_bought,
-        list(last_date order by category) as category_dates
+        -- Sorted once: ordered aggregates sort each person's rows twice over.
+        list_sort(list({ 'category': category, 'last_date': last_date })) as dated_categories
     from bought_categories
     group by customer_id
 
@@ -244,14 +253,14 @@ final as (
         {{ share_of('bought.discount_amount', 'bought.gross_amount') }} as discount_share,
         bought.channels_bought,
         cast(coalesce(len(bought.channels_bought), 0) as integer) as channels_count,
-        categories.favourite_category,
-        {{ share_of('categories.favourite_amount', 'categories.all_amount') }} as favourite_category_share,
-        categories.categories_bought,
-        categories.category_dates,
+        categories.favourite.category as favourite_category,
+        {{ share_of('categories.favourite.net_amount', 'categories.all_amount') }} as favourite_category_share,
+        [dated.category for dated in categories.dated_categories] as categories_bought,
+        [dated.last_date for dated in categories.dated_categories] as category_dates,
         cast(coalesce(behaviour.visits_30d, 0) as integer) as visits_30d,
-        behaviour.last_visit_date,
+        {{ reporting_date('behaviour.last_visit_at') }} as last_visit_date,
         cast(coalesce(behaviour.product_views_30d, 0) as integer) as product_views_30d,
-        behaviour.last_product_view_date,
+        {{ reporting_date('behaviour.last_product_view_at') }} as last_product_view_date,
         case
             when behaviour.last_cart_at > coalesce(customers.last_order_at, behaviour.last_cart_at - interval 1 second)
                 then {{ reporting_date('behaviour.last_cart_at') }}
@@ -265,9 +274,9 @@ final as (
         cast(coalesce(service.open_tickets, 0) as integer) as open_tickets,
         cast(coalesce(service.complaints_90d, 0) as integer) as complaints_90d,
         cast(coalesce(service.same_question_30d, 0) as integer) as same_question_30d,
-        service.last_ticket_date,
+        {{ reporting_date('service.last_ticket_at') }} as last_ticket_date,
         service.last_ticket_category,
-        service.last_complaint_date,
+        {{ reporting_date('service.last_complaint_at') }} as last_complaint_date,
         service.last_csat_score,
         customers.lifecycle_stage,
         {{ reporting_date('customer_lifecycle.entered_at') }} as stage_since_date,

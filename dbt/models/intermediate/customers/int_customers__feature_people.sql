@@ -20,15 +20,21 @@ refunds as (
 
 ),
 
+bounds as (
+
+    {{ window_bounds() }}
+
+),
+
 recent_touches as (
 
-    {{ recent_touches() }}
+    {{ recent_touches('bounds') }}
 
 ),
 
 tickets as (
 
-    {{ tickets_by_the_as_of() }}
+    {{ tickets_by_the_as_of('bounds') }}
 
 ),
 
@@ -89,8 +95,7 @@ fingerprints as (
         hash(
             'tickets',
             {{ group_fingerprint(['ticket_id', 'category', 'csat_score', 'same_question_count', 'is_open',
-                                  'created_at', 'reporting_date > as_of_date - 30', 'reporting_date > as_of_date - 90',
-                                  'reporting_date > as_of_date - 365']) }}
+                                  'created_at', 'is_in_30d', 'is_in_90d', 'is_in_365d']) }}
         ) as part
     from tickets
     group by customer_id
