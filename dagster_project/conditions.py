@@ -29,7 +29,7 @@ _UNITS = {unit + end: unit for unit in ("DAY", "WEEK", "MONTH", "YEAR") for end 
 _Words = dict[type[exp.Expression], str]
 # What the database calls a type, by what it is in a condition.
 _KINDS = {
-    "varchar": "text", "boolean": "truth value", "date": "date", "varchar[]": "list of texts",
+    "varchar": "text", "boolean": "condition", "date": "date", "varchar[]": "list of texts",
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "ubigint", "hugeint", "float", "double"), "number"),
 }  # fmt: skip
 _COMPARED: _Words = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
@@ -103,7 +103,7 @@ def parse(
     expression it stands for. `functions`: further functions, each of one text.
     """
     found = parse_value(text, columns, virtual=virtual, functions=functions)
-    if found.kind != "truth value":
+    if found.kind != "condition":
         raise ConditionError(f"it is a {found.kind} and no condition; compare it with something.")
     return found
 
@@ -121,7 +121,7 @@ def parse_value(
         part = _read(_tree(text), known, 0)
     except RecursionError as problem:
         raise ConditionError("it is nested too deeply.") from problem
-    if part.kind not in ("text", "number", "date", "truth value"):
+    if part.kind not in ("text", "number", "date", "condition"):
         raise ConditionError(f"it is a {part.kind}, of which nothing can be told; write a text, number or date.")
     found = Condition(part.sql, part.kind, frozenset(known.used), frozenset(known.calls))
     if problem_of_database := _binding_problem(found.sql, tuple(sorted(known.used.items()))):
@@ -184,7 +184,7 @@ def _read(node: exp.Expression, known: _Known, depth: int) -> _Part:
     if kind is exp.Literal:
         return _Part(literal(str(node.this)), "text") if node.is_string else _number(str(node.this))
     if kind is exp.Boolean:
-        return _Part(str(bool(node.this)).lower(), "truth value")
+        return _Part(str(bool(node.this)).lower(), "condition")
     if kind is exp.Cast:
         return _date(node)
     if kind is exp.Interval:
@@ -192,23 +192,23 @@ def _read(node: exp.Expression, known: _Known, depth: int) -> _Part:
     if kind in _JOINED:
         return _joined(node, *both())
     if kind is exp.Not:
-        return _Part(f"(not {_wanted(part('this'), 'truth value', 'not')})", "truth value")
+        return _Part(f"(not {_wanted(part('this'), 'condition', 'not')})", "condition")
     if kind is exp.Is:
         return _is(node, part("this"))
     if kind in _COMPARED or kind in _DISTINCT:
         left, right = _alike(node, *both())
-        return _Part(f"({left.sql} {(_COMPARED | _DISTINCT)[kind]} {right.sql})", "truth value")
+        return _Part(f"({left.sql} {(_COMPARED | _DISTINCT)[kind]} {right.sql})", "condition")
     if kind is exp.Between and not node.args.get("symmetric"):
         value, low, high = _alike(node, part("this"), part("low"), part("high"))
-        return _Part(f"({value.sql} between {low.sql} and {high.sql})", "truth value")
+        return _Part(f"({value.sql} between {low.sql} and {high.sql})", "condition")
     if kind is exp.In and isinstance(node.args.get("field"), exp.Expression):
         return _listed(part("field"), part("this"))
     if kind is exp.In and node.expressions and not node.args.get("query") and not node.args.get("unnest"):
         value, *others = _alike(node, part("this"), *parts(node.expressions))
-        return _Part(f"({value.sql} in ({', '.join(other.sql for other in others)}))", "truth value")
+        return _Part(f"({value.sql} in ({', '.join(other.sql for other in others)}))", "condition")
     if kind in _MATCHED:
         texts = [_wanted(side, "text", _MATCHED[kind]) for side in both()]
-        return _Part(f"({texts[0]} {_MATCHED[kind]} {texts[1]})", "truth value")
+        return _Part(f"({texts[0]} {_MATCHED[kind]} {texts[1]})", "condition")
     if kind in _CALCULATED:
         return _calculated(node, *both())
     if kind is exp.Neg:
@@ -224,7 +224,7 @@ def _read(node: exp.Expression, known: _Known, depth: int) -> _Part:
         return _Part(f"len({_wanted(asked, 'list of texts' if 'list' in asked.kind else 'text', 'length')})", "number")
     if kind is exp.StartsWith:
         texts = [_wanted(side, "text", "starts_with") for side in both()]
-        return _Part(f"starts_with({texts[0]}, {texts[1]})", "truth value")
+        return _Part(f"starts_with({texts[0]}, {texts[1]})", "condition")
     if kind in _LISTED:
         return _listed(*both())
     if kind in _OF_EQUALS:
@@ -293,22 +293,22 @@ def _interval(node: exp.Expression) -> _Part:
 
 def _joined(node: exp.Expression, left: _Part, right: _Part) -> _Part:
     word = _JOINED[type(node)]
-    return _Part(f"({_wanted(left, 'truth value', word)} {word} {_wanted(right, 'truth value', word)})", "truth value")
+    return _Part(f"({_wanted(left, 'condition', word)} {word} {_wanted(right, 'condition', word)})", "condition")
 
 
 def _is(node: exp.Expression, value: _Part) -> _Part:
     asked = node.args.get("expression")
     if isinstance(asked, exp.Null):
-        return _Part(f"({value.sql} is null)", "truth value")
+        return _Part(f"({value.sql} is null)", "condition")
     if isinstance(asked, exp.Boolean):
-        return _Part(f"({_wanted(value, 'truth value', 'is')} is {str(bool(asked.this)).lower()})", "truth value")
+        return _Part(f"({_wanted(value, 'condition', 'is')} is {str(bool(asked.this)).lower()})", "condition")
     raise ConditionError(f"{_shown(node)}: after is stands null, true or false.")
 
 
 def _listed(texts: _Part, value: _Part) -> _Part:
     if texts.kind != "list of texts" or value.kind != "text":
         raise ConditionError(f"a text is looked for in a list of texts, not a {value.kind} in a {texts.kind}.")
-    return _Part(f"list_contains({texts.sql}, {value.sql})", "truth value")
+    return _Part(f"list_contains({texts.sql}, {value.sql})", "condition")
 
 
 def _calculated(node: exp.Expression, left: _Part, right: _Part) -> _Part:

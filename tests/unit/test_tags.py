@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -378,3 +379,17 @@ def test_the_words_of_conditions_are_the_columns_of_the_table():
     named = {name: kind for name, kind in COLUMNS.items() if name != AS_OF}
     assert found == named | {"customer_id": "varchar", "category_dates": "date[]"}
     assert not set(VIRTUAL) & set(found)
+
+
+def test_the_page_explains_every_word_and_every_shipped_tag(tmp_path):
+    page = (SHIPPED.parents[1] / "docs" / "tags.md").read_text("utf-8")
+    explained = set(re.findall(r"^\| `(\w+)` \|", page, flags=re.M))
+    shipped = {rule.tag: rule for rule in tag_rules.read(SHIPPED, {})[0]}
+    assert set(COLUMNS) - {AS_OF} | set(VIRTUAL) | set(shipped) <= explained
+    for name, expression in VIRTUAL.items():
+        assert f"| `{name}` | `{expression}` |" in page
+    for tag, rule in shipped.items():
+        assert f"| `{tag}` | {rule.description.rstrip('.')} |" in page
+    example = re.search(r"```\n(tag,.*?)```", page, flags=re.S)[1].splitlines()
+    rules, refused = tag_rules.read(_rules(tmp_path, *example[1:]), {})
+    assert (example[0], len(rules), refused) == (HEADER, len(example) - 1, [])
