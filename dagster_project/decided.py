@@ -76,7 +76,9 @@ _AUDIENCE_MESSAGES = """
     from restricted.audience_exports cross join ops.run_parameters as run_parameters
     order by audience, customer_id, contact_hash
 """
-_AUDIENCE_RUNS = "select * from marts.audiences where run_id = $run_id order by line"
+_AUDIENCE_RUNS = """
+    select *, cast($night as integer) as night from marts.audiences where run_id = $run_id order by line
+"""
 AUDIENCES = {
     "audience_members": _AUDIENCE_MEMBERS,
     "audience_messages": _AUDIENCE_MESSAGES,

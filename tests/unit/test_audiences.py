@@ -273,6 +273,35 @@ def test_the_message_is_known_by_the_contact_point_whoever_has_it(tmp_path: Path
     assert only(company.night(World([fresh]))) == "already_sent"
 
 
+def test_a_run_of_the_same_moment_shows_the_same_and_sends_nothing(tmp_path: Path):
+    company = Company(
+        tmp_path,
+        "a,sms,marketing,true,x,,,0.5\nb,sms,marketing,true,y,,,0\nc,email,marketing,true,x,,,0\n",
+        "sms,marketing,1,3,,,\nemail,marketing,,,,,\n",
+    )
+    people = [Record(str(n), f"c_{n}", f"{n}@x.cn", f"+861380000{n:04}", None, True, True) for n in range(20)]
+    world, tables = World(people), ("audience_members", "audiences")
+    company.night(world)
+    shown = [
+        company.ask(f"select * exclude ({out}) from {table}")
+        for table, out in zip(tables, ("arm", "run_id"), strict=True)
+    ]
+    arms = company.arms()
+    assert company.ask("select count(*) from audience_exports") != [(0,)]
+    company.night(world, as_of=company.as_of)
+    assert company.ask("select count(*) from audience_exports") == [(0,)]
+    again = [
+        company.ask(f"select * exclude ({out}) from {table}")
+        for table, out in zip(tables, ("arm", "run_id"), strict=True)
+    ]
+    assert again == shown
+    assert company.arms() == arms
+    # The day after it is another row, and those of the past stay.
+    company.night(world)
+    assert company.ask("select count(*) from audiences") == [(6,)]
+    assert all(row in company.ask("select * exclude (run_id) from audiences") for row in shown[1])
+
+
 def test_a_message_key_with_the_month_comes_again_next_month(tmp_path: Path):
     company = Company(tmp_path, "all,sms,marketing,true,hello-{month},,,0\n")
     assert only(company.night(World([ANN]))) == "exported"
@@ -595,7 +624,7 @@ def test_whoever_matched_is_exported_or_left_out_for_one_reason(
             assert len(outcomes) == 3 * len({record.person for record in people})
             for audience, matched, exported, *out in company.ask(
                 f"select audience, matched, exported, {', '.join(REASONS)} from audiences"
-                " where night = (select max(night) from audiences)"
+                " where as_of = (select max(as_of) from audiences)"
             ):
                 assert matched == exported + sum(out)
                 assert exported == sum(

@@ -21,7 +21,10 @@ final as (
         arms.arm,
         arms.member_since,
         members.customer_id is not null as is_member,
-        case when members.customer_id is not null then coalesce(members.left_out, 'exported') end as outcome
+        case
+            when members.customer_id is not null
+                then coalesce(nullif(members.left_out, 'told_tonight'), 'exported')
+        end as outcome
     from arms
     left join members on arms.audience = members.audience and arms.customer_id = members.customer_id
 

@@ -1,4 +1,4 @@
--- Grain: one row per line of audiences.csv and run that was published: whom it matched, and why some were left out.
+-- Grain: one row per line of audiences.csv and as-of that was published: whom it matched, and why some were left out.
 {{ config(materialized='table') }}
 {%- set reasons = [
     'no_contact_point', 'global_opt_out', 'suppressed', 'no_consent', 'contaminated', 'held_out', 'already_sent', 'capped',
@@ -7,6 +7,7 @@
 with earlier as (
 
     select * from {{ source('ops', 'audience_runs_before') }}
+    qualify night = max(night) over (partition by as_of)
 
 ),
 
@@ -36,7 +37,7 @@ counted as (
         {%- for reason in reasons %}
         count(*) filter (where left_out = '{{ reason }}') as {{ reason }},
         {%- endfor %}
-        count(*) filter (where left_out is null) as exported
+        count(*) filter (where left_out is null or left_out = 'told_tonight') as exported
     from members
     group by audience
 
@@ -46,7 +47,6 @@ tonight as (
 
     select
         run_parameters.run_id,
-        run_parameters.night,
         run_parameters.as_of,
         rules.line,
         rules.audience,
@@ -69,11 +69,14 @@ tonight as (
 
 final as (
 
-    select * from earlier
+    select earlier.* exclude (night)
+    from earlier
+    cross join run_parameters
+    where earlier.as_of <> run_parameters.as_of
     union all by name
     select * from tonight
 
 )
 
 select * from final
-order by night, line
+order by as_of, line

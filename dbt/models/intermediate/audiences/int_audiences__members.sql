@@ -40,10 +40,24 @@ run_parameters as (
 
 told as (
 
-    select distinct
-        customer_id,
-        unnest(message_keys) as message_key
+    select
+        messages.customer_id,
+        unnest(messages.message_keys) as message_key,
+        case when messages.sent_at = run_parameters.as_of then messages.audience end as tonight_by
     from messages
+    cross join run_parameters
+
+),
+
+-- A run of the same moment is the same night again: whom it exported then it shows as exported, and names no more.
+told_once as (
+
+    select
+        customer_id,
+        message_key,
+        list(tonight_by) filter (where tonight_by is not null) as tonight_by
+    from told
+    group by customer_id, message_key
 
 ),
 
@@ -60,12 +74,14 @@ known as (
             when eligibility.left_out is not null then eligibility.left_out
             when arms.arm = 'contaminated' then 'contaminated'
             when arms.arm = 'held_out' then 'held_out'
-            when told.customer_id is not null then 'already_sent'
+            when list_contains(told_once.tonight_by, eligibility.audience) then 'told_tonight'
+            when told_once.customer_id is not null then 'already_sent'
         end as left_out
     from eligibility
     inner join rules on eligibility.audience = rules.audience
     left join arms on eligibility.audience = arms.audience and eligibility.customer_id = arms.customer_id
-    left join told on eligibility.customer_id = told.customer_id and rules.message_key = told.message_key
+    left join told_once
+        on eligibility.customer_id = told_once.customer_id and rules.message_key = told_once.message_key
 
 ),
 
