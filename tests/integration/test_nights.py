@@ -263,7 +263,8 @@ def home_rows(home: Home, table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md", "docs/tags.md"]
+    "page",
+    ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md", "docs/tags.md", "docs/audiences.md"],
 )
 def test_every_query_of_a_page_answers(company: Home, page: str):
     queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
