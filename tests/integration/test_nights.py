@@ -22,7 +22,7 @@ MARTS = [
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments", "products",
     "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
-    "exported_conversions", "rfm_transitions",
+    "exported_conversions", "rfm_transitions", "audiences", "audience_members",
     "journey_steps", "journey_funnel",
     "kpi_daily", "kpi_monthly", "cohort_retention", "rfm_movement",
 ]  # fmt: skip
@@ -271,7 +271,7 @@ def home_rows(home: Home, table: str) -> int:
 
 
 _PAGES = ["README.md"] + [
-    f"docs/{page}.md" for page in ("attribution", "lifecycle", "value", "tags", "when-sources-misbehave")
+    f"docs/{page}.md" for page in ("attribution", "lifecycle", "value", "tags", "audiences", "when-sources-misbehave")
 ]
 
 
