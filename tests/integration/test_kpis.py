@@ -37,6 +37,9 @@ def facts(company: Home, newest_publication: None) -> recompute_kpis.Facts:
         journey_steps=rows(company, "marts.journey_steps"),
         channel_of_platform=dict(company.query("select platform, channel from marts.channel_roi where cost > 0")),
         margin_share=Decimal(settings["margin_share"]),
+        values=rows(company, "marts.customer_value"),
+        order_lines=rows(company, "marts.order_lines"),
+        costs=dict(company.query("select sku, unit_cost from seeds.product_costs")),
     )
 
 
@@ -67,6 +70,7 @@ def test_every_cohort(company: Home, facts: recompute_kpis.Facts):
         {
             (row["cohort_month"], row["months_since"]): (
                 row["cohort_size"], row["persons_retained"], row["retention_rate"], row["net_amount_reporting"],
+                row["margin_reporting"],
             )
             for row in rows(company, "marts.cohort_retention")
         },

@@ -8,7 +8,7 @@ with kpi_daily as (
         cast(date_trunc('month', date) as date) as month
     from {{ ref('kpi_daily') }}
     -- Of these only tonight's state is known.
-    where kpi not in ('cross_source_rate', 'reachable_customers')
+    where kpi not in ('cross_source_rate', 'reachable_customers', 'ltv_predicted_12m')
 
 ),
 
@@ -77,12 +77,6 @@ journey_funnel as (
 
     select * from {{ ref('journey_funnel') }}
     where entry_month is not null
-
-),
-
-kpi_config as (
-
-    select * from {{ ref('kpi_config') }}
 
 ),
 
@@ -330,7 +324,7 @@ earned as (
         cohort_month,
         cohort_size,
         months_since,
-        sum(net_amount_reporting) over (partition by cohort_month order by months_since) as net_amount
+        sum(margin_reporting) over (partition by cohort_month order by months_since) as margin
     from cohort_retention
     where is_complete
 
@@ -341,12 +335,11 @@ paid_back as (
     select
         earned.cohort_month as month,
         min(earned.months_since) filter (
-            where {{ money('earned.net_amount') }} * kpi_config.margin_share * money.new_customers
+            where {{ money('earned.margin') }} * money.new_customers
             >= {{ money('money.cost') }} * earned.cohort_size
         ) as months
     from earned
     inner join money on earned.cohort_month = money.month
-    cross join kpi_config
     group by earned.cohort_month
 
 ),
