@@ -19,7 +19,7 @@ DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
 _MACROS = (
     *("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution"),
-    *("lifecycle", "value", "rfm"),
+    *("lifecycle", "value", "rfm", "types", "kpis"),
 )
 
 

@@ -54,8 +54,8 @@ RFM_SEGMENT_COLUMNS = (
     *("as_of_date date", "night integer", "r_score integer", "f_score integer", "m_score integer", "segment varchar"),
 )
 _NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
-_GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
-_VALUE_FIT_COLUMNS = (
+GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
+VALUE_FIT_COLUMNS = (
     *("unit varchar", "reason varchar", "customers bigint", "repeat_buyers bigint", "weeks bigint"),
     *("holdout_weeks bigint", "holdout_customers bigint", "r double", "alpha double", "a double", "b double"),
     *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
@@ -73,8 +73,8 @@ _DECIDED = {
     "rfm_scales_before": ("rfm_scales", RFM_SCALE_COLUMNS),
     "rfm_segments_before": ("rfm_segments", RFM_SEGMENT_COLUMNS),
     "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
-    "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
-    "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
+    "gap_medians_before": ("gap_medians", GAP_MEDIAN_COLUMNS),
+    "value_fits_before": ("value_fits", VALUE_FIT_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
