@@ -24,6 +24,8 @@ ALL = recompute_kpis.ALL
 def facts(company: Home, newest_publication: None) -> recompute_kpis.Facts:
     with (PROJECT / "seeds" / "kpi_config.csv").open() as file:
         (settings,) = csv.DictReader(file)
+    with (PROJECT / "seeds" / "product_costs.csv").open() as file:
+        costs = {row["sku"]: Decimal(row["unit_cost"]) for row in csv.DictReader(file)}
     return recompute_kpis.Facts(
         as_of=datetime.fromisoformat(company.record()["as_of"]).astimezone(UTC),
         orders=rows(company, "marts.orders"),
@@ -39,7 +41,7 @@ def facts(company: Home, newest_publication: None) -> recompute_kpis.Facts:
         margin_share=Decimal(settings["margin_share"]),
         values=rows(company, "marts.customer_value"),
         order_lines=rows(company, "marts.order_lines"),
-        costs=dict(company.query("select sku, unit_cost from seeds.product_costs")),
+        costs=costs,
     )
 
 

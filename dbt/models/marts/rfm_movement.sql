@@ -46,15 +46,24 @@ ranked as (
 
 ),
 
+month_ends as (
+
+    select distinct
+        month_number,
+        as_of_date
+    from customer_rfm
+
+),
+
 -- A month has moves when the one before has an end, too.
 ends as (
 
-    select distinct
+    select
         later.month_number,
         later.as_of_date,
         earlier.as_of_date as from_as_of_date
-    from customer_rfm as later
-    inner join customer_rfm as earlier on later.month_number = earlier.month_number + 1
+    from month_ends as later
+    inner join month_ends as earlier on later.month_number = earlier.month_number + 1
 
 ),
 
