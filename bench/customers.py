@@ -25,10 +25,7 @@ from bench.measuring import clock, peak_mb, since
 PARTS = {
     "purchases": ("int_customers__valid_orders",),
     "rfm": ("int_customers__rfm_values", "int_customers__rfm_scales", "customer_rfm"),
-    "lifecycle": (
-        *("int_customers__gap_medians", "int_customers__lifecycle_people", "int_customers__order_gaps"),
-        "customer_lifecycle",
-    ),
+    "lifecycle": ("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),
     "fit": (
         *("int_customers__purchase_days", "int_customers__value_histories", "int_customers__value_holdout"),
         "int_customers__value_fits",

@@ -50,6 +50,10 @@ class Models:
             kind = "view" if "materialized='view'" in text else "table"
             self.session.execute(f"create or replace {kind} {name} as {query}")
 
+    def rendered(self, text: str) -> str:
+        """The SQL of a text as if it stood in a model that is built for the first time."""
+        return self._rendered("", text, False)
+
     def _exists(self, name: str) -> bool:
         found = self.session.execute("select 1 from duckdb_tables() where table_name = $1", [name]).fetchone()
         return found is not None

@@ -20,23 +20,30 @@ run_parameters as (
 
 ),
 
--- A quarter that has closed and of which no publication told yet how long gaps usually were.
+-- Quarters that have closed and of which no publication told yet how long gaps usually were.
+undecided as (
+
+    select quarters.quarter
+    from (
+        select cast(unnest(generate_series(
+            date_trunc('quarter', (select min(valid_orders.reporting_date) from valid_orders)),
+            date_trunc('quarter', run_parameters.as_of_date + 1) - interval 3 months,
+            interval 3 months
+        )) as date) as quarter
+        from run_parameters
+    ) as quarters
+    where quarters.quarter not in (select decided_medians.quarter from decided_medians)
+
+),
+
 undecided_orders as (
 
     select
         valid_orders.order_id,
         valid_orders.customer_id,
-        cast(date_trunc('quarter', valid_orders.reporting_date) as date) as quarter
+        undecided.quarter
     from valid_orders
-    cross join run_parameters
-    where
-        cast(date_trunc('quarter', valid_orders.reporting_date) as date) + interval 3 months
-        <= run_parameters.as_of_date + 1
-        and not exists (
-            select 1
-            from decided_medians
-            where decided_medians.quarter = date_trunc('quarter', valid_orders.reporting_date)
-        )
+    inner join undecided on cast(date_trunc('quarter', valid_orders.reporting_date) as date) = undecided.quarter
 
 ),
 
