@@ -30,9 +30,18 @@ class Models:
         self.session, self.settings = session, settings or {}
         self.session.execute("set TimeZone = 'UTC'")
 
+    def prepare(self, name: str) -> None:
+        """Read a model's template, so that building it is its own work only."""
+        (file,) = _files(name)
+        if file.suffix == ".sql":
+            text = file.read_text()
+            hook = _hook(text)
+            for template_text in (text, hook) if hook else (text,):
+                self.rendered(template_text)
+
     def build(self, name: str) -> None:
         """Build a model, or bring it up to what it refers to when it is incremental and built already."""
-        (file,) = [file for file in (DBT / "models").rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
+        (file,) = _files(name)
         if file.suffix == ".py":
             self.session.register("rows_of_model", self._from_python(file))
             self.session.execute(f"create or replace table {name} as from rows_of_model")
@@ -40,11 +49,11 @@ class Models:
             return
         text = file.read_text()
         is_later = "materialized='incremental'" in text and self._exists(name)
-        hook = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
+        hook = _hook(text)
         query = self._rendered(name, text, is_later)
         if is_later:
             if hook:
-                self.session.execute(self._rendered(name, hook[1], is_later))
+                self.session.execute(self._rendered(name, hook, is_later))
             self.session.execute(f"insert into {name} {query}")
         else:
             kind = "view" if "materialized='view'" in text else "table"
@@ -75,6 +84,15 @@ class Models:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         return module.model(_Dbt(self.session), self.session)
+
+
+def _files(name: str) -> list[Path]:
+    return [file for file in (DBT / "models").rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
+
+
+def _hook(text: str) -> str | None:
+    found = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
+    return found[1] if found else None
 
 
 @cache
