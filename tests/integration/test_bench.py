@@ -20,4 +20,5 @@ def test_the_last_line_is_one_json_object_with_every_part():
     assert {"machine", "files", "sources", "identity", "attribution", "customers"} == set(figures)
     assert all(figures[part] for part in figures)
     moved = figures["customers"]["following_night"]
-    assert moved["people"] > 0 and {"rfm", "lifecycle"} <= set(moved["ratio_by_part"])
+    assert moved["people"] > 0
+    assert {"rfm", "lifecycle"} <= set(moved["ratio_by_part"])

@@ -14,9 +14,7 @@ from bench.rendered import Models
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 ZONE = "Asia/Shanghai"
-BUILT = (
-    *("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),
-)
+BUILT = (*("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),)
 CONFIG = {
     "mode": "adaptive", "at_risk_factor": "1.5", "dormant_factor": "3", "lost_factor": "6", "prior_gaps": 2,
     "min_category_gaps": 30, "min_gap_days": 7, "max_gap_days": 365, "default_gap_days": 40, "at_risk_days": 60,
