@@ -1,4 +1,4 @@
-"""A made-up shop's people and orders, as the models of RFM, lifecycle, value and key figures read them: for measuring.
+"""A made-up shop's people and orders, as the models of RFM, lifecycle, value, tags and key figures read them: for measuring.
 
 Here: all tables that those models do not make, of a first night and of the night after it. Not here: what is measured
 with them (`customers`).
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dagster_project import decided, run_inputs
+from dagster_project import decided, run_inputs, tag_rules
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 PERSONS_MOVED = 250  # one in so many buys on the day between the two nights
@@ -30,6 +30,7 @@ _BEFORE = {
     "rfm_segments_before": run_inputs.RFM_SEGMENT_COLUMNS,
     "gap_medians_before": run_inputs.GAP_MEDIAN_COLUMNS,
     "value_fits_before": run_inputs.VALUE_FIT_COLUMNS,
+    "tags_before": run_inputs.TAG_COLUMNS,
 }
 # What a publication of these models decides, and the table in which the next night finds it.
 _DECIDED = {
@@ -38,6 +39,7 @@ _DECIDED = {
     "rfm_segments_before": decided.RFM["rfm_segments"],
     "gap_medians_before": decided.GAP_MEDIANS,
     "value_fits_before": decided.VALUE_FITS,
+    "tags_before": decided.TAGS["tags"],
 }
 
 # `draw(i, salt, n)`: a number below n that belongs to i.
@@ -82,8 +84,12 @@ _SHOP = """
         customer_id,
         source_system,
         channel,
+        due_amount as gross_amount_reporting,
+        0::decimal(18, 3) as discount_amount,
+        0::decimal(18, 3) as discount_amount_reporting,
         due_amount,
         refund_amount,
+        refund_amount as refund_amount_reporting,
         (due_amount - refund_amount)::decimal(18, 3) as net_amount,
         net_amount as net_sales_amount,
         due_amount as due_amount_reporting,
@@ -95,7 +101,9 @@ _SHOP = """
         end as customer_order_number,
         is_valid,
         local_date(ordered_at) as reporting_date,
-        ordered_at
+        ordered_at,
+        case when not is_valid then ordered_at end as cancelled_at,
+        hash(order_id, customer_id) as _fingerprint
     from priced;
 
     create table order_lines as
@@ -106,6 +114,7 @@ _SHOP = """
         1::decimal(18, 3) as quantity,
         null::decimal(18, 3) as refunded_quantity,
         net_amount,
+        net_amount as net_amount_reporting,
         false as is_gift_card
     from orders;
 
@@ -115,6 +124,7 @@ _SHOP = """
         customer_id,
         refund_amount as amount,
         refund_amount as amount_reporting,
+        'refund' as kind,
         'counted' as status,
         true as is_counted,
         least(reporting_date + draw(order_id, 13, 20)::integer, date '2026-06-28') as reporting_date
@@ -131,14 +141,6 @@ _SHOP = """
         timestamptz '2024-06-29 00:00:00+00' + to_microseconds(draw(number, 2, 700) * 86400000000) as first_seen_at
     from range($persons + $persons // 10) t(number);
 
-    create table customers as
-    select
-        customer_id,
-        ['shop', 'shop, desk'][1 + draw(customer_id, 14, 2)] as source_systems,
-        draw(customer_id, 15, 2) = 0 as marketing_consent,
-        is_anonymous
-    from int_identity__members;
-
     create table customer_id_history as
     select 'r_' || number as retired_customer_id, person(number) as customer_id, 'merged' as reason
     from range($persons // 100) t(number);
@@ -148,6 +150,8 @@ _SHOP = """
         i::varchar as touchpoint_id,
         person(draw(i, 21, $persons)) as customer_id,
         'channel ' || draw(i, 22, 8) as channel,
+        ['page_view', 'product_view', 'add_to_cart', 'message_sent'][1 + draw(i, 25, 4)] as touchpoint_type,
+        draw(i, 26, 4) = 0 as is_session_start,
         true as is_eligible,
         timestamptz '2024-06-29 00:00:00+00' + to_microseconds(draw(i, 23, 729 * 86400000000)) as occurred_at
     from range($orders // 5) t(i);
@@ -156,10 +160,22 @@ _SHOP = """
     select date '2024-06-29' + (i // 4)::integer as date, (10 + draw(i, 24, 90))::decimal(18, 3) as cost_reporting
     from range(4 * 729) t(i);
 
-    create table service_tickets (
-        channel varchar, created_at timestamptz, solved_at timestamptz, first_reply_seconds bigint,
-        full_resolution_seconds bigint, csat_score decimal(9, 3), nps_score decimal(9, 3), is_one_touch boolean
-    );
+    create table service_tickets as
+    select
+        i::varchar as ticket_id,
+        person(draw(i, 27, $persons)) as customer_id,
+        'desk' as channel,
+        ['delivery', 'product', 'returns'][1 + draw(i, 28, 3)] as category,
+        'closed' as status,
+        1 + draw(i, 29, 3)::integer as same_question_count,
+        timestamptz '2024-06-29 00:00:00+00' + to_microseconds(draw(i, 30, 729 * 86400000000)) as created_at,
+        created_at + interval 1 day as solved_at,
+        600::bigint as first_reply_seconds,
+        86400::bigint as full_resolution_seconds,
+        draw(i, 31, 2)::decimal(9, 3) as csat_score,
+        null::decimal(9, 3) as nps_score,
+        true as is_one_touch
+    from range($orders // 20) t(i);
     create table messages (
         message_id varchar, source_system varchar, channel varchar, event varchar, occurred_at timestamptz
     );
@@ -181,10 +197,11 @@ _NEXT_DAY = f"""
     insert into orders by name
     select
         'shop-later-' || last.customer_id as order_id,
-        last.* exclude (order_id, customer_order_number, reporting_date, ordered_at),
+        last.* exclude (order_id, customer_order_number, reporting_date, ordered_at, _fingerprint),
         last.customer_order_number + 1 as customer_order_number,
         local_date(run_parameters.as_of - interval 6 hours) as reporting_date,
-        run_parameters.as_of - interval 6 hours as ordered_at
+        run_parameters.as_of - interval 6 hours as ordered_at,
+        hash(last.order_id, 'later') as _fingerprint
     from (
         from orders
         where customer_order_number is not null and draw(customer_id, 31, {PERSONS_MOVED}) = 0
@@ -193,10 +210,63 @@ _NEXT_DAY = f"""
     cross join run_parameters;
 
     insert into order_lines by name
-    select order_id, 'article-0' as sku, 'category 0' as category, 1 as quantity, net_amount, false as is_gift_card
+    select
+        order_id,
+        'article-0' as sku,
+        'category 0' as category,
+        1 as quantity,
+        net_amount,
+        net_amount as net_amount_reporting,
+        false as is_gift_card
     from orders
     where starts_with(order_id, 'shop-later-');
 """
+# Of a warehouse's own table the columns that features and key figures read.
+_CUSTOMERS = """
+    create or replace table customers as
+    with bought as (
+        select
+            customer_id,
+            any_value(channel) as channel,
+            count(*) filter (where is_valid)::integer as orders_count,
+            sum(net_amount_reporting) filter (where is_valid) as net_revenue,
+            min(ordered_at) filter (where is_valid) as first_order_at,
+            max(ordered_at) filter (where is_valid) as last_order_at
+        from orders
+        group by customer_id
+    )
+    select
+        members.customer_id,
+        ['shop', 'shop, desk'][1 + draw(members.customer_id, 14, 2)] as source_systems,
+        bought.channel as first_channel,
+        bought.channel as preferred_channel,
+        'Shanghai' as city,
+        'CN' as country,
+        'female' as gender,
+        '25-34' as age_band,
+        'gold' as member_level,
+        customer_lifecycle.stage as lifecycle_stage,
+        customer_rfm.segment as rfm_segment,
+        coalesce(bought.orders_count, 0) as orders_count,
+        bought.net_revenue,
+        draw(members.customer_id, 15, 2) = 0 as marketing_consent,
+        false as is_anonymous,
+        records.first_seen_at,
+        greatest(records.first_seen_at, bought.last_order_at) as last_seen_at,
+        bought.first_order_at,
+        bought.last_order_at
+    from int_identity__members as members
+    inner join int_identity__records as records on members.record_key = records.record_key
+    left join bought on members.customer_id = bought.customer_id
+    left join customer_lifecycle
+        on members.customer_id = customer_lifecycle.customer_id and customer_lifecycle.left_at is null
+    left join customer_rfm on members.customer_id = customer_rfm.customer_id and customer_rfm.is_tonight
+"""
+
+
+def describe(session: Any) -> None:
+    """The people as tonight's stages and segments show them."""
+    session.execute(_CUSTOMERS)
 
 
 def open_shop(session: Any, orders: int) -> None:
@@ -213,6 +283,15 @@ def open_shop(session: Any, orders: int) -> None:
         )
     for name, columns in _BEFORE.items():
         session.execute(f"create table {name} ({', '.join(columns)})")
+    session.execute(f"create table tag_rules ({', '.join(run_inputs.TAG_RULE_COLUMNS)})")
+    rules, _ = tag_rules.read(SEEDS / tag_rules.FILE, {})
+    session.executemany(
+        "insert into tag_rules values (?, ?, ?, ?, ?, ?, ?, true, false)",
+        [
+            (rule.place, rule.tag, rule.category, rule.condition_sql, rule.value_sql, rule.valid_from, rule.valid_until)
+            for rule in rules
+        ],
+    )
 
 
 def publish(session: Any) -> None:

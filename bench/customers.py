@@ -1,10 +1,10 @@
-"""How fast people are scored, staged and valued: everybody at once, and on the night after it.
+"""How fast people are scored, staged, tagged and valued: everybody at once, and on the night after it.
 
     python -m bench.customers [ORDERS]
 
 prints one JSON object. A fifth as many people as orders (`buyers`); the warehouse's own models (`bench.rendered`) on
 two threads. On the following night one person in 250 has bought and the as-of is a day later. `ratio`: CPU seconds of
-RFM and lifecycle together over those of one aggregation of the orders by person (number, sum, first, last) in the same
+RFM, lifecycle and tags together over those of one aggregation of the orders by person (number, sum, first, last) in the same
 process. Purchases, which all of them read, the monthly fit, predicted value, moves between segments and key figures
 are reported apart. Every measurement is a process of its own.
 """
@@ -34,10 +34,11 @@ PARTS = {
         *("int_customers__value_predictions", "int_orders__margins", "int_customers__value_states", "customer_value"),
         "customer_value_models",
     ),
+    "tags": ("int_customers__feature_states", "customer_features", "int_customers__tag_sets", "customer_tags"),
     "moves": ("rfm_transitions", "rfm_movement"),
     "key_figures": ("kpi_daily", "cohort_retention", "kpi_monthly"),
 }
-COUNTED = ("rfm", "lifecycle")
+COUNTED = ("rfm", "lifecycle", "tags")
 MOST_COMPARED = 200_000  # orders up to which the later night is compared with a build at once
 MEMORY = "3GB"  # DuckDB's own limit; beyond it spills
 
@@ -81,11 +82,12 @@ def night(file: Path, number: int) -> None:
         (people,) = session.execute("select count(*) from by_person").fetchone()
         session.execute("drop table by_person")
         models = Models(session)
-        for names in PARTS.values():
-            for name in names:
-                models.prepare(name)
+        for name in (name for names in PARTS.values() for name in names):
+            models.prepare(name)
         by_model: dict[str, float] = {}
         for part, names in PARTS.items():
+            if part == "tags":
+                buyers.describe(session)
             begun = clock()
             for name in names:
                 before = clock()
@@ -107,7 +109,9 @@ def compare(file: Path) -> None:
     """Stop unless what two nights built is, row by row, what one builds at once from the same decisions."""
     from bench.rendered import Models
 
-    kept = {"customer_rfm": "", "customer_lifecycle": "_loaded_at", "customer_value": "_loaded_at"}
+    kept = {"customer_rfm": ""} | dict.fromkeys(
+        ("customer_lifecycle", "customer_value", "customer_features", "customer_tags"), "_loaded_at"
+    )
     with _open(file) as session:
         for table in kept:
             session.execute(f"create table two_nights_{table} as from {table}")

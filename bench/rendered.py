@@ -10,6 +10,7 @@ import re
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -19,7 +20,7 @@ DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
 _MACROS = (
     *("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution"),
-    *("lifecycle", "value", "rfm", "types", "kpis"),
+    *("lifecycle", "value", "rfm", "features", "tags", "types", "kpis"),
 )
 
 
@@ -74,6 +75,8 @@ class Models:
             source=lambda _, table: table,
             this=name,
             is_incremental=lambda: is_later,
+            execute=True,
+            run_query=lambda query: SimpleNamespace(rows=self.session.execute(query).fetchall()),
             env_var=lambda variable, default="": self.settings.get(variable, default),
         )
 

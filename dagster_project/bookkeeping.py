@@ -72,6 +72,12 @@ _QUALITY = {
     "why": pa.string(),
     "error": pa.string(),
 }
+_REFUSED_RULES = {
+    "file": pa.string(),
+    "line": pa.int64(),
+    "rule": pa.string(),
+    "reason": pa.string(),
+}
 _FRESHNESS = {
     "source_system": pa.string(),
     "status": pa.string(),
@@ -93,10 +99,12 @@ _COLUMNS = {
     "exit_code": "0 published whole, 1 a step or source failed, 3 a gate refused.",
     "expectation": "The name of the expectation.",
     "expected": "What was demanded, as JSON.",
+    "file": "The rule file.",
     "file_name": "The file below the landing folder; empty for a pull.",
     "first_record_at": "Time of the earliest record in the load.",
     "last_load_id": "The newest admitted load of the source.",
     "last_record_at": "Time of the latest record.",
+    "line": "Its line; the header is line 1.",
     "load_id": "The load.",
     "loaded_at": "When the ledger took the load in.",
     "mode": "next: the next night; again: the same once more; rebuild: the warehouse anew.",
@@ -105,8 +113,9 @@ _COLUMNS = {
     "observed": "What was seen: a number, never the value of a row.",
     "published": "Whether the release of the run was made current.",
     "quarantined": "Rows in quarantine at the end of the run.",
-    "reason": "Why the source is not fresh.",
+    "reason": "Why the source is not fresh, or the rule not used.",
     "rows": "Rows that the step handled.",
+    "rule": "What the line calls itself: a tag.",
     "rows_landed": "Rows written to the lake.",
     "rows_read": "Rows that the source delivered: landed and rejected ones.",
     "rows_rejected": "Lines that could not be read at all; they stand in quarantine.",
@@ -129,6 +138,7 @@ _DESCRIPTIONS = {
     "runs": "One row per run up to and including the one that published this file.",
     "steps": "One row per step of a run, with its rows and seconds.",
     "quality_results": "One row per expectation that a run checked, with its numbers; never a personal value.",
+    "refused_rules": "One row per line of a rule file that tonight's run does not use; its other lines count.",
     "freshness": "One row per source: fresh tonight, stale with the reason, or absent (not configured).",
 }
 
@@ -137,6 +147,11 @@ def write_loads(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str
     """Write `ops.loads` from the ledger's entries; returns the number of rows."""
     told = ({**row, "as_of": row.get("as_of") or row["recorded_at"], "loaded_at": row["recorded_at"]} for row in rows)
     return _write(warehouse, "loads", _LOADS, told)
+
+
+def write_refused_rules(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write `ops.refused_rules`; returns the number of rows."""
+    return _write(warehouse, "refused_rules", _REFUSED_RULES, rows)
 
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:

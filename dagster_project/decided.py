@@ -156,6 +156,37 @@ _RFM_SEGMENTS = """
     order by all
 """
 RFM = {"rfm": _RFM, "rfm_scales": _RFM_SCALES, "rfm_segments": _RFM_SEGMENTS}
+_TAG_PLACES = """
+    select tag, place, cast($night as bigint) as night, $run_id as run_id
+    from ops.tag_rules where is_new order by place
+"""
+# Whose set of tags is another than published; of somebody who is gone, the empty one.
+_TAGS = """
+    with shown as (
+        select tags.customer_id, list(tags.since order by rules.place) as since
+        from marts.customer_tags as tags
+        inner join ops.tag_rules as rules on tags.tag = rules.tag
+        semi join (select customer_id from intermediate.int_customers__tag_sets where is_changed) as changed
+            on tags.customer_id = changed.customer_id
+        group by tags.customer_id
+    ),
+    published as (
+        select customer_id, max_by(tags_low, night) as tags_low, max_by(tags_high, night) as tags_high
+        from ops.tags_before group by customer_id
+    )
+    select sets.customer_id, sets.tags_low, sets.tags_high, sets.changed_on,
+        coalesce(shown.since, cast([] as date[])) as since, cast($night as bigint) as night, $run_id as run_id
+    from intermediate.int_customers__tag_sets as sets
+    left join shown on sets.customer_id = shown.customer_id
+    where sets.is_changed
+    union all
+    select published.customer_id, 0, 0, run_parameters.as_of_date, cast([] as date[]), cast($night as bigint), $run_id
+    from published cross join ops.run_parameters as run_parameters
+    where (published.tags_low <> 0 or published.tags_high <> 0)
+        and published.customer_id not in (select customer_id from intermediate.int_customers__tag_sets)
+    order by customer_id
+"""
+TAGS = {"tag_places": _TAG_PLACES, "tags": _TAGS}
 
 
 def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: str, night: int, seeds: Path) -> int:
@@ -169,6 +200,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "kpis": KPIS,
         "kpi_inputs": KPI_INPUTS,
         **RFM,
+        **TAGS,
         "order_numbers": _ORDER_NUMBERS,
         "gap_medians": GAP_MEDIANS,
         "value_fits": VALUE_FITS,

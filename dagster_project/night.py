@@ -65,6 +65,7 @@ class Night:
     steps: list[StepRecord] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed_files: list[str] = field(default_factory=list)
+    refused_rules: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
     identity: str = ""
     problems: list[dict[str, str]] = field(default_factory=list)
@@ -230,6 +231,7 @@ class Night:
             "peak_memory_mb": {"process": peak // 1024, "largest_child": peak_children // 1024},
             "sources": self.sources,
             "unclaimed_files": self.unclaimed_files,
+            "refused_rules": self.refused_rules,
             "steps": [vars(step) for step in self.steps],
             "tests": self.tests,
             "gates": self.gates,

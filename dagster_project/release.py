@@ -29,7 +29,7 @@ STORAGE_VERSION = "v1.2.0"
 PUBLISHED_SCHEMAS = ("marts", "ops")
 _PRIVATE = {"ops.warehouse_state", *(f"ops.{table}" for table in run_inputs.DESCRIPTIONS)}
 # What the incremental models compare with; it says nothing to a reader.
-_PRIVATE_COLUMNS = ["_fingerprint"]
+_PRIVATE_COLUMNS = ["_fingerprint", "_stands_from", "_stands_until"]
 # What the manifest says of the publication, so that a crash after the rename loses nothing of it.
 _NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
 _FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 import identity
 from dagster_project.decided import OVERRIDE_COLUMNS
 from dagster_project.decisions import Decisions, rule_version
+from dagster_project.tag_rules import TagRule
 from dagster_project.warehouse import literal
 
 _ID_COLUMNS = (
@@ -61,6 +63,15 @@ VALUE_FIT_COLUMNS = (
     *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
     *("holdout_coverage double", "as_of_date date", "fitted_at timestamptz", "night integer"),
 )
+# A person's last row is their set of tags as published; `since`: a day for each tag of it, in the order of places.
+TAG_COLUMNS = (
+    *("customer_id varchar", "tags_low bigint", "tags_high bigint", "changed_on date", "since date[]"),
+    "night integer",
+)
+TAG_RULE_COLUMNS = (
+    *("place integer", "tag varchar", "category varchar", "condition_sql varchar", "value_sql varchar"),
+    *("valid_from date", "valid_until date", "is_in_force boolean", "is_new boolean"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -95,6 +106,8 @@ DESCRIPTIONS = {
     "order_numbers_before": "The numbers of orders whose persons are erased since.",
     "orders_published": "The orders that readers see while this run goes on: person and number.",
     "value_fits_before": "Fits of the models of repeat buying that publications used.",
+    "tag_rules": "The rules of tags that are used tonight, as SQL, with the place of each tag in a set.",
+    "tags_before": "The tags of people as earlier publications showed them, where they changed.",
     "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
 }
 
@@ -109,6 +122,7 @@ def write_run_inputs(
     decisions: Decisions,
     seeds: Path,
     rfm_dates: Sequence[date] = (),
+    tag_rules: Sequence[TagRule] = (),
     published_orders: Path | None = None,
     accept_restatement: bool = False,
     retrain: bool = False,
@@ -116,7 +130,7 @@ def write_run_inputs(
     """Write the tables that the models read: tonight's parameters and the decisions of published runs.
 
     `seeds`: the rule files of this run, the company's own in place of shipped ones. `rfm_dates`: the days asked for.
-    `published_orders`: the folder of the orders in the current release, if there is one.
+    `tag_rules`: those that can be used. `published_orders`: the folder of the orders in the current release, if any.
     """
     before = decisions.versions()
     _table(
@@ -142,6 +156,17 @@ def write_run_inputs(
     for table, (kind, columns) in _DECIDED.items():
         _decided(warehouse, table, columns, [str(file) for file in decisions.files(kind)])
     _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
+    _table(
+        warehouse,
+        "tag_rules",
+        TAG_RULE_COLUMNS,
+        [
+            (rule.place, rule.tag, rule.category, rule.condition_sql, rule.value_sql, rule.valid_from, rule.valid_until,
+             rule.holds_on(as_of_date), rule.is_new)
+            for rule in tag_rules
+        ],
+    )  # fmt: skip
+    _view(warehouse, "tags_before", TAG_COLUMNS, [str(file) for file in decisions.files("tags")])
     # A view, because hardly a night looks into it.
     asked = "order_id, customer_id, cast(customer_order_number as integer) as customer_order_number"
     warehouse.execute(
@@ -175,6 +200,21 @@ def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence
         warehouse.execute(
             f"insert into ops.{table} ({shared}) select {shared} from read_parquet($1, union_by_name = true)", [files]
         )
+
+
+def _view(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:
+    """What a night reads a few columns of, and is not worth a copy."""
+    read = f"read_parquet([{', '.join(map(literal, files))}])" if files else "(select 1) as nothing where false"
+    named = [column.split() for column in columns]
+    listed = (f"{f'cast({name} as {kind})' if files else f'cast(null as {kind})'} as {name}" for name, kind in named)
+    warehouse.execute(f"create or replace view ops.{table} as select {', '.join(listed)} from {read}")
+
+
+def tag_places(decisions: Decisions) -> dict[str, int]:
+    """The place of every tag that a publication ever knew."""
+    return {
+        row["tag"]: row["place"] for file in decisions.files("tag_places") for row in pq.read_table(file).to_pylist()
+    }
 
 
 def _table(

@@ -32,6 +32,11 @@ def closing(night: Night) -> str:
         f"  quarantined  {night.quarantined:,} rows" + ("; see ops.quarantine" if night.quarantined else ""),
         *textwrap.wrap(steps, 110, initial_indent="  seconds      ", subsequent_indent=" " * 15),
     ]
+    for rule in night.refused_rules:
+        told = (
+            f"! {rule['file']}, line {rule['line']}, {rule['rule'] or 'without a name'} is not used: {rule['reason']}"
+        )
+        lines += textwrap.wrap(told, 116, initial_indent="  ", subsequent_indent="    ")
     for problem in night.problems:
         lines += ["", *textwrap.wrap(f"{problem['where']}: {problem['text']}", 116, subsequent_indent="  ")]
     shown = release.current(night.house)

@@ -19,7 +19,7 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project, release, rule_files, run_inputs
+from dagster_project import bookkeeping, checks, project, release, rule_files, run_inputs, tag_rules
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -33,6 +33,7 @@ _ATTEMPTS = 3
 _WAIT_SECONDS = (2.0, 6.0)
 _OPS_INPUTS = {
     "loads": "The ledger of loads: what was read, landed and rejected, and whether it was admitted.",
+    "refused_rules": "Lines of rule files that are not used tonight, and why.",
     **run_inputs.DESCRIPTIONS,
 }
 
@@ -311,6 +312,9 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
         if reason:
             step.detail = f"the warehouse is built from the lake: {'asked for' if night.mode == 'rebuild' else reason}"
         rows: dict[dg.AssetKey, int] = {}
+        decisions = Decisions(house.lake)
+        rules, refused = tag_rules.read(seeds / tag_rules.FILE, run_inputs.tag_places(decisions))
+        night.refused_rules = [{"file": tag_rules.FILE, **vars(rule)} for rule in refused]
         with connect(house) as warehouse:
             run_inputs.write_run_inputs(
                 warehouse,
@@ -318,14 +322,16 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                 night=night.number,
                 as_of=night.as_of,
                 as_of_date=night.as_of_date,
-                decisions=Decisions(house.lake),
+                decisions=decisions,
                 seeds=seeds,
+                tag_rules=rules,
                 rfm_dates=rule_files.rfm_dates(house.rules / "rfm_dates.csv"),
                 published_orders=release.current_table(house, "marts.orders"),
                 accept_restatement=night.accept_restatement,
                 retrain=night.retrain,
             )
             rows[asset_key("ops", "loads")] = bookkeeping.write_loads(warehouse, lines)
+            rows[asset_key("ops", "refused_rules")] = bookkeeping.write_refused_rules(warehouse, night.refused_rules)
             rows[asset_key("ops", "run_parameters")] = 1
             for source in sources.values():
                 for statement in ingestion.raw_views(source, admitted, house.lake):

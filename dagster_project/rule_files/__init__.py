@@ -22,6 +22,8 @@ from dagster_project.rule_files.sources import (
     check_source_trust,
 )
 from dagster_project.rule_files.value import check_product_costs, check_value_config
+from dagster_project.tag_rules import FILE as TAG_RULES
+from dagster_project.tag_rules import check_tag_rules
 
 __all__ = [
     "check_all",
@@ -36,6 +38,7 @@ __all__ = [
     "check_rfm",
     "check_source_regions",
     "check_source_trust",
+    "check_tag_rules",
     "check_value_config",
     "rfm_dates",
 ]
@@ -54,4 +57,5 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_lifecycle_config(rule_file("lifecycle_config.csv"))
     check_value_config(rule_file("value_config.csv"))
     check_product_costs(rule_file("product_costs.csv"))
+    check_tag_rules(rule_file(TAG_RULES))
     check_rfm(rule_file("rfm_config.csv"), rule_file("rfm_segments.csv"), rule_file("rfm_thresholds.csv"))

@@ -21,7 +21,8 @@ bit_xor(hash(hash({{ columns | join(', ') }})))
 {%- endfor -%}
 {%- endmacro %}
 
-{% macro delete_restated(states, key) -%}
+{#- `moved`: a condition on what is `built` by which it is built anew though its fingerprint stands. -#}
+{% macro delete_restated(states, key, moved=none) -%}
 {%- if is_incremental() -%}
 delete from {{ this }} as built
 where not exists (
@@ -30,6 +31,9 @@ where not exists (
     where {{ same_key('states', 'built', key) }}
       and states._fingerprint = built._fingerprint
 )
+{%- if moved %}
+or {{ moved }}
+{%- endif %}
 {%- else -%}
 select 1
 {%- endif -%}

@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, date, datetime
 
 import ingestion
-from dagster_project import bookkeeping, project
+from dagster_project import bookkeeping, project, tag_rules
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.run_inputs import write_run_inputs
@@ -28,8 +28,10 @@ def prepare(house: House) -> House:
             as_of_date=date(2026, 7, 1),
             decisions=Decisions(house.lake),
             seeds=seeds,
+            tag_rules=tag_rules.read(seeds / tag_rules.FILE, {})[0],
         )
         bookkeeping.write_loads(warehouse, [])
+        bookkeeping.write_refused_rules(warehouse, [])
         for source in ingestion.sources().values():
             for statement in ingestion.raw_views(source, [], house.lake):
                 warehouse.execute(statement)

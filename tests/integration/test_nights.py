@@ -262,7 +262,9 @@ def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md", "docs/tags.md"]
+)
 def test_every_query_of_a_page_answers(company: Home, page: str):
     queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
     assert queries

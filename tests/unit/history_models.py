@@ -60,6 +60,12 @@ class Company:
             " median_seconds double, is_new boolean);"
             "create table intermediate.int_customers__value_fits (as_of_date date, is_new boolean)"
         )
+        # Nobody has a tag.
+        self.warehouse.execute(
+            "create table intermediate.int_customers__tag_sets (customer_id text, tags_low bigint, tags_high bigint,"
+            " changed_on date, is_changed boolean);"
+            "create table marts.customer_tags (customer_id text, tag text, since date)"
+        )
 
     def groups(self, labels: Mapping[Record, int]) -> list[tuple[Record, Record]]:
         """Each record and its anchor: known before anonymous, then born first, then by name."""

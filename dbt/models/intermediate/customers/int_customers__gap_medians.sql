@@ -21,18 +21,23 @@ run_parameters as (
 ),
 
 -- Quarters that have closed and of which no publication told yet how long gaps usually were.
-undecided as (
+quarters as (
 
-    select quarters.quarter
-    from (
-        select cast(unnest(generate_series(
+    select
+        unnest(generate_series(
             date_trunc('quarter', (select min(valid_orders.reporting_date) from valid_orders)),
             date_trunc('quarter', run_parameters.as_of_date + 1) - interval 3 months,
             interval 3 months
-        )) as date) as quarter
-        from run_parameters
-    ) as quarters
-    where quarters.quarter not in (select decided_medians.quarter from decided_medians)
+        )) as begins_at
+    from run_parameters
+
+),
+
+undecided as (
+
+    select cast(begins_at as date) as quarter
+    from quarters
+    where cast(begins_at as date) not in (select decided_medians.quarter from decided_medians)
 
 ),
 

@@ -43,12 +43,13 @@ listed as (
 mixed as (
 
     select
-        order_id,
-        category,
-        sum(net_amount) as net_amount
+        order_lines.order_id,
+        order_lines.category,
+        sum(order_lines.net_amount) as net_amount
     from order_lines
-    where category is not null and order_id in (select listed.order_id from listed where listed.is_mixed)
-    group by order_id, category
+    inner join listed on order_lines.order_id = listed.order_id
+    where order_lines.category is not null and listed.is_mixed
+    group by order_lines.order_id, order_lines.category
 
 ),
 
