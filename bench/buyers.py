@@ -1,4 +1,4 @@
-"""A made-up shop's people and orders, as the models of RFM, lifecycle, value, tags and key figures read them: for measuring.
+"""A made-up shop's people and orders, as RFM, lifecycle, value, tags and key figures read them: for measuring.
 
 Here: all tables that those models do not make, of a first night and of the night after it. Not here: what is measured
 with them (`customers`).

@@ -4,9 +4,9 @@
 
 prints one JSON object. A fifth as many people as orders (`buyers`); the warehouse's own models (`bench.rendered`) on
 two threads. On the following night one person in 250 has bought and the as-of is a day later. `ratio`: CPU seconds of
-RFM, lifecycle and tags together over those of one aggregation of the orders by person (number, sum, first, last) in the same
-process. Purchases, which all of them read, the monthly fit, predicted value, moves between segments and key figures
-are reported apart. Every measurement is a process of its own.
+RFM, lifecycle and tags together over those of one aggregation of the orders by person (number, sum, first, last) in the
+same process. Purchases, which all of them read, the monthly fit, predicted value, moves between segments and key
+figures are reported apart. Every measurement is a process of its own.
 """
 
 from __future__ import annotations
