@@ -34,7 +34,7 @@ PARTS = {
         *("int_customers__value_predictions", "int_orders__margins", "int_customers__value_states", "customer_value"),
         "customer_value_models",
     ),
-    "tags": ("int_customers__feature_states", "customer_features", "int_customers__tag_sets", "customer_tags"),
+    "tags": ("int_customers__feature_people", "customer_features", "int_customers__tag_sets", "customer_tags"),
     "moves": ("rfm_transitions", "rfm_movement"),
     "key_figures": ("kpi_daily", "cohort_retention", "kpi_monthly"),
 }

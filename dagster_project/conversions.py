@@ -200,8 +200,9 @@ def read(warehouse: duckdb.DuckDBPyConnection) -> list[Upload]:
         "select platform, action, order_id, kind, click_id, hashed_email, hashed_phone, value, minor_unit, currency,"
         " timezone, epoch(clicked_at), epoch(happened_at) from restricted.conversion_uploads"
     ).fetchall()
-    return [Upload(*row[:-2], *(None if told is None else _instant(told) for told in row[-2:])) for row in rows]
+    return [Upload(*row[:-2], *(None if told is None else instant(told) for told in row[-2:])) for row in rows]
 
 
-def _instant(seconds: float) -> datetime:
+def instant(seconds: float) -> datetime:
+    """A moment of the database, in UTC."""
     return datetime.fromtimestamp(int(seconds), UTC)

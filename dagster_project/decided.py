@@ -64,6 +64,26 @@ CONVERSIONS = """
     from restricted.conversion_uploads cross join ops.run_parameters as run_parameters
     order by platform, action, order_id
 """
+# The arm that was drawn, for good.
+_AUDIENCE_MEMBERS = """
+    select audience, customer_id, decided_arm as arm, member_since, cast($night as integer) as night, $run_id as run_id
+    from intermediate.int_audiences__arms where is_new order by audience, customer_id
+"""
+# A contact point is told by its keyed hash: what it got must outlive the person's ids and be no address.
+_AUDIENCE_MESSAGES = """
+    select audience, channel, message_key, unnest(contact_hashes) as contact_hash, customer_id,
+        run_parameters.as_of as exported_at, cast($night as integer) as night, $run_id as run_id
+    from restricted.audience_exports cross join ops.run_parameters as run_parameters
+    order by audience, customer_id, contact_hash
+"""
+_AUDIENCE_RUNS = """
+    select *, cast($night as integer) as night from marts.audiences where run_id = $run_id order by line
+"""
+AUDIENCES = {
+    "audience_members": _AUDIENCE_MEMBERS,
+    "audience_messages": _AUDIENCE_MESSAGES,
+    "audience_runs": _AUDIENCE_RUNS,
+}
 # A month's figures when all their windows are over, and then each time one moves.
 KPIS = """
     select kpi, month, channel, variant, value, cast(null as decimal(24, 6)) as previous_value,
@@ -204,6 +224,7 @@ def write(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, run_id: st
         "order_numbers": _ORDER_NUMBERS,
         "gap_medians": GAP_MEDIANS,
         "value_fits": VALUE_FITS,
+        **AUDIENCES,
     }
     written = {}
     for table, query in tables.items():

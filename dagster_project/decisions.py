@@ -1,6 +1,6 @@
 """What cannot be computed again from loads: publications, ids and their history, reviews, models, rules, conversions,
 usual gaps of closed quarters, fits of the models of repeat buying, RFM as published, key figures as published, tags of
-people as published and the place of each tag in a set.
+people as published and the place of each tag in a set, arms and messages of audiences.
 
 Appended to `lake/_decisions/`, keyed by run. A decision counts only if its run's release was made current: it is
 written before the swap, and the list of publications says afterwards which runs those were, with the checksum of each
@@ -27,6 +27,7 @@ TABLES = (
     *("identity", "identity_events", "identity_bindings", "reviews", "models", "rules", "conversions"),
     *("order_numbers", "kpis", "kpi_inputs", "gap_medians", "value_fits", "rfm", "rfm_scales", "rfm_segments"),
     *("tag_places", "tags"),
+    *("audience_members", "audience_messages", "audience_runs"),
 )
 HOME_KEY = "home_key"
 

@@ -87,6 +87,10 @@ BY_HAND: dict[str, Lineage] = {
             )
         },
     },
+    "int_audiences__matched": {
+        "audience": [("ops", "audience_rules", "audience")],
+        "customer_id": [("marts", "customer_features", "customer_id")],
+    },
     "int_identity__clusters": {
         name: list(_RESOLVED)
         for name in ("record_key", "customer_id", "anchor_record_key", "match_rule", "match_confidence", "is_anonymous")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from dagster_project import run_inputs
+from dagster_project import audience_inputs, run_inputs
 from dagster_project.config import House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.warehouse import literal
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 # The storage format of DuckDB 1.2, which every BI driver in use today opens.
 STORAGE_VERSION = "v1.2.0"
 PUBLISHED_SCHEMAS = ("marts", "ops")
-_PRIVATE = {"ops.warehouse_state", *(f"ops.{table}" for table in run_inputs.DESCRIPTIONS)}
+_PRIVATE = {
+    "ops.warehouse_state",
+    *(f"ops.{table}" for table in (*run_inputs.DESCRIPTIONS, *audience_inputs.DESCRIPTIONS)),
+}
 # What the incremental models compare with; it says nothing to a reader.
 _PRIVATE_COLUMNS = ["_fingerprint", "_stands_from", "_stands_until"]
 # What the manifest says of the publication, so that a crash after the rename loses nothing of it.

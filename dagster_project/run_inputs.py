@@ -72,6 +72,23 @@ TAG_RULE_COLUMNS = (
     *("place integer", "tag varchar", "category varchar", "condition_sql varchar", "value_sql varchar"),
     *("valid_from date", "valid_until date", "is_in_force boolean", "is_new boolean"),
 )
+_AUDIENCE_MEMBER_COLUMNS = (
+    "audience varchar",
+    "customer_id varchar",
+    "arm varchar",
+    "member_since date",
+    "night integer",
+)
+_AUDIENCE_MESSAGE_COLUMNS = (
+    *("audience varchar", "channel varchar", "message_key varchar", "contact_hash varchar", "customer_id varchar"),
+    *("exported_at timestamptz", "night integer"),
+)
+_AUDIENCE_RUN_COLUMNS = (
+    *("run_id varchar", "night integer", "as_of timestamptz", "line integer", "audience varchar", "channel varchar"),
+    *("purpose varchar", "message_key varchar", "status varchar", "error varchar", "holdout_share decimal(5, 4)"),
+    *("matched bigint", "exported bigint", "no_contact_point bigint", "global_opt_out bigint", "suppressed bigint"),
+    *("no_consent bigint", "contaminated bigint", "held_out bigint", "already_sent bigint", "capped bigint"),
+)
 _DECIDED = {
     "identity_decisions": ("identity", _ID_COLUMNS),
     "identity_events_before": ("identity_events", _EVENT_COLUMNS),
@@ -86,6 +103,9 @@ _DECIDED = {
     "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
     "gap_medians_before": ("gap_medians", GAP_MEDIAN_COLUMNS),
     "value_fits_before": ("value_fits", VALUE_FIT_COLUMNS),
+    "audience_members_before": ("audience_members", _AUDIENCE_MEMBER_COLUMNS),
+    "audience_messages_before": ("audience_messages", _AUDIENCE_MESSAGE_COLUMNS),
+    "audience_runs_before": ("audience_runs", _AUDIENCE_RUN_COLUMNS),
 }
 # What they are, for the graph. None of them is published.
 DESCRIPTIONS = {
@@ -109,6 +129,9 @@ DESCRIPTIONS = {
     "tag_rules": "The rules of tags that are used tonight, as SQL, with the place of each tag in a set.",
     "tags_before": "The tags of people as earlier publications showed them, where they changed.",
     "gap_medians_before": "How long gaps between purchases were in a quarter, when it had closed.",
+    "audience_members_before": "The arm of each person who ever could be reached for an audience.",
+    "audience_messages_before": "What earlier publications had in their files, by keyed hashes of contact points.",
+    "audience_runs_before": "Whom the audiences of earlier publications matched and left out, in numbers.",
 }
 
 

@@ -19,7 +19,7 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import bookkeeping, checks, project, release, rule_files, run_inputs, tag_rules
+from dagster_project import audience_inputs, bookkeeping, checks, project, release, rule_files, run_inputs, tag_rules
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -35,6 +35,7 @@ _OPS_INPUTS = {
     "loads": "The ledger of loads: what was read, landed and rejected, and whether it was admitted.",
     "refused_rules": "Lines of rule files that are not used tonight, and why.",
     **run_inputs.DESCRIPTIONS,
+    **audience_inputs.DESCRIPTIONS,
 }
 
 
@@ -330,6 +331,15 @@ def _prepare_warehouse(night: Night, sources: Mapping[str, Source]) -> dict[dg.A
                 accept_restatement=night.accept_restatement,
                 retrain=night.retrain,
             )
+            lists = audience_inputs.write(
+                warehouse,
+                decisions,
+                seeds,
+                as_of=night.as_of,
+                timezone=house.timezone,
+                tags={rule.tag for rule in rules if rule.holds_on(night.as_of_date)},
+            )
+            night.refused_rules += audience_inputs.refused(lists)
             rows[asset_key("ops", "loads")] = bookkeeping.write_loads(warehouse, lines)
             rows[asset_key("ops", "refused_rules")] = bookkeeping.write_refused_rules(warehouse, night.refused_rules)
             rows[asset_key("ops", "run_parameters")] = 1

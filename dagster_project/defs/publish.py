@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project import bookkeeping, conversions, decided, identity_graph, project, release, summary
+from dagster_project import audiences, bookkeeping, conversions, decided, identity_graph, project, release, summary
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -42,6 +42,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 bookkeeping.write_freshness(warehouse, night.sources, Ledger(house.lake).read())
                 rows = release.build(night, warehouse, project.descriptions(house))
                 files = conversions.write(warehouse, house.published / "releases" / night.run_id)
+                lists = audiences.write(warehouse, house.published / "releases" / night.run_id)
                 seeds = project.folder(house) / "seeds"
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds)
                 identity_graph.write(house, warehouse)
@@ -53,6 +54,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
             release.prune(house, decisions)
             step.rows = sum(rows.values())
             step.detail = f"{len(rows)} tables"
+            if lists:
+                print(f"    audiences: {sum(lists.values()):,} messages in {len(lists)} files", flush=True)
             if files:
                 print(f"    conversions: {sum(files.values()):,} in {len(files)} files", flush=True)
         stale = {name: state["reason"] for name, state in night.sources.items() if state["status"] == "stale"}

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dagster_project.rule_files.attribution import check_attribution_config
+from dagster_project.rule_files.audiences import check_audiences
+from dagster_project.rule_files.contacts import check_contacts
 from dagster_project.rule_files.conversions import check_conversion_exports
 from dagster_project.rule_files.journeys import check_journeys
 from dagster_project.rule_files.kpis import check_kpi_config
@@ -28,6 +30,8 @@ from dagster_project.tag_rules import check_tag_rules
 __all__ = [
     "check_all",
     "check_attribution_config",
+    "check_audiences",
+    "check_contacts",
     "check_conversion_exports",
     "check_journeys",
     "check_kpi_config",
@@ -59,3 +63,5 @@ def check_all(rule_file: Callable[[str], Path]) -> None:
     check_product_costs(rule_file("product_costs.csv"))
     check_tag_rules(rule_file(TAG_RULES))
     check_rfm(rule_file("rfm_config.csv"), rule_file("rfm_segments.csv"), rule_file("rfm_thresholds.csv"))
+    check_contacts(*(rule_file(name) for name in ("contact_policy.csv", "consents.csv", "suppressions.csv")))
+    check_audiences(rule_file("audiences.csv"))

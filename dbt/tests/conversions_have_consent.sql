@@ -23,15 +23,32 @@ opted_out as (
     where not records.consent_email and not records.consent_sms
 ),
 
--- What each record of the person says yes to; a hash has to come from a channel that some of them did.
-allowed as (
+-- What records of the person, or the company's own list, say yes to; a hash has to come from a channel that some did.
+said as (
     select
         members.customer_id,
-        bool_or(records.consent_email and records.email is not null) as allows_email,
-        bool_or(records.consent_sms and records.phone is not null) as allows_phone
+        records.consent_email and records.email is not null as allows_email,
+        records.consent_sms and records.phone is not null as allows_phone
     from records
     inner join members on records.record_key = members.record_key
-    group by members.customer_id
+    union all
+    select
+        contact_points.customer_id,
+        consents.contact_type = 'email' as allows_email,
+        consents.contact_type = 'phone' as allows_phone
+    from {{ source('ops', 'consents') }} as consents
+    inner join {{ ref('int_customers__contact_points') }} as contact_points
+        on consents.contact_type = contact_points.contact_type and consents.contact = contact_points.contact
+    where consents.is_allowed and consents.channel in ('ads', '*')
+),
+
+allowed as (
+    select
+        customer_id,
+        bool_or(allows_email) as allows_email,
+        bool_or(allows_phone) as allows_phone
+    from said
+    group by customer_id
 )
 
 select uploads.*

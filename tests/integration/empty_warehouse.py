@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, date, datetime
 
 import ingestion
-from dagster_project import bookkeeping, project, tag_rules
+from dagster_project import audience_inputs, bookkeeping, project, tag_rules
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.run_inputs import write_run_inputs
@@ -29,6 +29,14 @@ def prepare(house: House) -> House:
             decisions=Decisions(house.lake),
             seeds=seeds,
             tag_rules=tag_rules.read(seeds / tag_rules.FILE, {})[0],
+        )
+        audience_inputs.write(
+            warehouse,
+            Decisions(house.lake),
+            seeds,
+            as_of=datetime(2026, 7, 1, 18, tzinfo=UTC),
+            timezone=house.timezone,
+            tags={rule.tag for rule in tag_rules.read(seeds / tag_rules.FILE, {})[0]},
         )
         bookkeeping.write_loads(warehouse, [])
         bookkeeping.write_refused_rules(warehouse, [])

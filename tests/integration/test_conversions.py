@@ -1,4 +1,4 @@
-"""A small company tells advertising platforms what their clicks led to: whatever happens to it, each order once.
+"""A small company tells advertising platforms what their clicks led to, and writes to people: whatever happens, once.
 
 The tests share one home and run in the order written.
 """
@@ -124,6 +124,48 @@ def assert_each_once_and_true(home: Home) -> None:
     )
 
 
+def messages(home: Home) -> Counter[tuple[str, str]]:
+    """Message and hash of the contact point, of every publication's audiences."""
+    found: Counter[tuple[str, str]] = Counter()
+    for file in (home.path / "lake" / "_decisions" / "audience_messages").glob("*.parquet"):
+        found.update((row["message_key"], row["contact_hash"]) for row in pq.read_table(file).to_pylist())
+    return found
+
+
+def assert_nobody_is_written_to_twice(home: Home) -> None:
+    """Nor without consent, nor while they are held out; and the files hold what the publication says."""
+    assert set(messages(home).values()) == {1}
+    lists = home.path / "published" / "restricted" / "audiences"
+    lines = {file.stem: file.read_text().count("\n") - 1 for file in lists.glob("*.csv")}
+    exports = "from restricted.audience_exports"
+    assert lines == dict(restricted(home, f"select audience, count(*) {exports} group by audience"))
+    named = set(restricted(home, f"select audience, customer_id {exports}"))
+    assert named <= set(home.query("select audience, customer_id from marts.audience_members where arm = 'contacted'"))
+    consenting = {name for (name,) in home.query("select customer_id from marts.customers where marketing_consent")}
+    assert {customer for _, customer in named} <= consenting
+
+
+def test_the_first_night_writes_to_people_and_says_whom_it_left_out(home: Home):
+    assert len(messages(home)) > 10
+    assert_nobody_is_written_to_twice(home)
+    lists = home.path / "published" / "restricted" / "audiences"
+    assert stat.S_IMODE(lists.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in lists.iterdir()} == {0o400}
+    told = home.query("select * from marts.audiences")
+    assert len(told) == 8
+    assert home.query("select count(*) from marts.audiences where status <> 'due' or error is not null") == [(0,)]
+    arms = dict(home.query("select arm, count(*) from marts.audience_members group by arm"))
+    assert arms["contacted"] > arms["held_out"] > 0
+    # No address is where everybody may read.
+    names = {
+        cell for line in lists.glob("*.csv") for cell in line.read_text().replace("\n", ",").split(",") if "@" in cell
+    }
+    assert names
+    shown = repr([home.tables(), [pq.read_table(file).to_pylist() for file in
+                  (home.path / "lake" / "_decisions").glob("audience_*/*.parquet")]])  # fmt: skip
+    assert not [name for name in names if name in shown]
+
+
 def test_the_first_night_writes_what_it_decides(home: Home):
     rows = tonight(home)
     assert len(rows) > 10
@@ -163,9 +205,10 @@ def test_a_night_killed_before_it_publishes_tells_nobody(home: Home):
     shipped = (PROJECT / "seeds" / "conversion_exports.csv").read_text()
     own = home.path / "rules" / "conversion_exports.csv"
     own.write_text(shipped + "google_ads,Store sale,90,90,63,54,without_click,store,\n")
-    before, shown = decided(home), told(home)
+    before, shown, sent = decided(home), told(home), messages(home)
     home.run_killed_at("gate (marts)", NIGHTS="0")
     assert decided(home) == before
+    assert messages(home) == sent
     assert told(home) == shown
 
 
@@ -178,6 +221,7 @@ def test_a_merge_tells_nothing_anew_and_a_new_action_its_own(home: Home):
     assert {row[3] for row in rows} == {"conversion"}
     assert ("google_ads", "Store sale") in {row[:2] for row in rows}
     assert before < set(told(home))
+    assert_nobody_is_written_to_twice(home)
     assert sorted(orders_in_files(home)) == sorted((row[0], row[2]) for row in rows)
 
 
@@ -198,6 +242,7 @@ def test_a_crash_after_the_rename_leaves_the_release_as_the_record(home: Home):
     drop_last_publication(home)
     night(home)
     assert set(before) <= set(told(home))
+    assert_nobody_is_written_to_twice(home)
     later = tonight(home)
     assert not {row[:3] for row in before} & {row[:3] for row in later if row[3] == "conversion"}
     assert orders_in_files(home) == Counter((row[0], row[2]) for row in later)
@@ -215,9 +260,12 @@ def test_a_crash_after_the_rename_leaves_the_release_as_the_record(home: Home):
 
 def test_a_rollback_takes_nothing_back(home: Home):
     before = told(home)
+    sent = messages(home)
     night(home, "rollback")
     assert set(told(home)) <= set(before)
     night(home)
+    assert sent.keys() <= messages(home).keys()
+    assert_nobody_is_written_to_twice(home)
     assert set(before) <= set(told(home))
     assert not {row[:3] for row in before} & {row[:3] for row in tonight(home) if row[3] == "conversion"}
     assert_each_once_and_true(home)
@@ -228,6 +276,8 @@ def test_a_rebuild_tells_nothing(home: Home):
     night(home, "rebuild")
     assert tonight(home) == []
     assert not folder(home).exists()
+    assert not (home.path / "published" / "restricted" / "audiences").exists()
+    assert_nobody_is_written_to_twice(home)
     assert restricted(home, "select * from restricted.conversion_uploads") == []
     assert differences(shown, home.tables()) == {}
     outcome = home.run("verify")

@@ -22,7 +22,7 @@ MARTS = [
     "ad_performance", "messages", "customer_rfm", "customer_lifecycle", "customer_value", "payments", "products",
     "stores", "dates",
     "attribution", "attribution_channel_weights", "channel_roi",
-    "exported_conversions", "rfm_transitions",
+    "exported_conversions", "rfm_transitions", "audiences", "audience_members",
     "journey_steps", "journey_funnel",
     "kpi_daily", "kpi_monthly", "cohort_retention", "rfm_movement",
 ]  # fmt: skip
@@ -263,7 +263,8 @@ def home_rows(home: Home, table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md", "docs/tags.md"]
+    "page",
+    ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md", "docs/tags.md", "docs/audiences.md"],
 )
 def test_every_query_of_a_page_answers(company: Home, page: str):
     queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project import conversions, decided, run_inputs
+from dagster_project import audience_inputs, conversions, decided, run_inputs
 from dagster_project.decisions import Decisions, Publication
 from tests.unit.compiled_models import compiled, model_text, relation
 
 PROJECT = Path(__file__).resolve().parents[2]
-BUILT = ("int_customers__consented_contacts", "conversion_uploads", "exported_conversions")
+BUILT = (
+    *("int_customers__contact_points", "int_customers__contact_decisions", "int_customers__contact_blocks"),
+    *("int_customers__consented_contacts", "conversion_uploads", "exported_conversions"),
+)
 SCHEMAS = ("intermediate", "staging", "seeds", "marts", "restricted", "ops")
 FIRST_NIGHT = datetime(2026, 7, 1, 18, tzinfo=UTC)
 GIVEN = {
@@ -26,12 +30,16 @@ GIVEN = {
     "intermediate.int_touchpoints__mapped": "system text, touchpoint_id text, customer_id text",
     "intermediate.int_identity__members": "record_key text, customer_id text",
     "intermediate.int_identity__records":
-        "record_key text, email text, phone text, default_region text, consent_email boolean, consent_sms boolean",
+        "record_key text, email text, phone text, default_region text, consent_email boolean, consent_sms boolean,"
+        " created_at timestamptz, updated_at timestamptz",
+    "intermediate.int_identity__assertions": "record_key text, type text, value text, last_at timestamptz",
+    "intermediate.int_identity__values": "type text, value text, status text",
     "intermediate.int_customers__attribute_values":
         "customer_id text, attribute text, plain_value text, value text, place integer",
     "intermediate.int_customers__comparable_values":
         "attribute text, value text, default_region text, plain_value text",
-    "staging.stg_exports__messages": "system text, record_type text, source_record_id text, event text, channel text",
+    "staging.stg_exports__messages":
+        "system text, record_type text, source_record_id text, event text, channel text, occurred_at timestamptz",
     "marts.orders":
         "order_id text, customer_id text, channel text, currency text, due_amount decimal(18, 3),"
         " net_amount decimal(18, 3), is_valid boolean, ordered_at timestamptz",
@@ -91,7 +99,7 @@ class World:
 
 def with_macros(text: str) -> str:
     """The SQL of a model or of a test on models, from its text."""
-    return compiled(text, "reporting", "marts_money", "conversions")
+    return compiled(text, "reporting", "marts_money", "conversions", "contacts")
 
 
 class Exporter:
@@ -103,6 +111,9 @@ class Exporter:
         self.attempts = 0
         self.days = -1
         self.rules = rules or (PROJECT / "seeds" / "conversion_exports.csv").read_text()
+        self.contact_rules = {
+            name: (PROJECT / "seeds" / name).read_text() for name in ("consents.csv", "suppressions.csv")
+        }
         self.warehouse = duckdb.connect()
         self.warehouse.execute("set TimeZone = 'UTC'; set threads = 1")
         for schema in SCHEMAS:
@@ -146,6 +157,11 @@ class Exporter:
             self.warehouse, run_id=f"run{self.attempts:03}", night=self.attempts, as_of=self.as_of,
             as_of_date=self.as_of.date(), decisions=self.decisions, seeds=seeds,
         )  # fmt: skip
+        for name in ("contact_policy.csv", "audiences.csv"):
+            shutil.copyfile(PROJECT / "seeds" / name, seeds / name)
+        for name, text in self.contact_rules.items():
+            (seeds / name).write_text(text)
+        audience_inputs.write(self.warehouse, self.decisions, seeds, as_of=self.as_of, timezone="Asia/Shanghai")
         self.warehouse.execute(
             "create or replace table seeds.conversion_exports as select * replace ("
             " try_cast(click_days as integer) as click_days, try_cast(upload_days as integer) as upload_days,"
@@ -179,7 +195,7 @@ class Exporter:
             self._insert("intermediate.int_identity__members", record.key, record.person)
             self._insert(
                 "intermediate.int_identity__records", record.key, record.email, record.phone, "CN",
-                record.consent_email, record.consent_sms,
+                record.consent_email, record.consent_sms, None, None,
             )  # fmt: skip
             for kind, value, region in (("email", record.email, None), ("phone", record.phone, "CN")):
                 if value is not None:
@@ -195,7 +211,7 @@ class Exporter:
             for place, value in enumerate(values, 1):
                 self._insert("intermediate.int_customers__attribute_values", person, kind, value, value, place)
         for name, channel in world.unsubscribed:
-            self._insert("staging.stg_exports__messages", "crm", "customer", name, "unsubscribed", channel)
+            self._insert("staging.stg_exports__messages", "crm", "customer", name, "unsubscribed", channel, FIRST_NIGHT)
         for order in world.orders:
             self._insert(
                 "marts.orders", order.name, order.person, order.channel, order.currency, order.due or order.net,

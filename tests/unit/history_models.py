@@ -48,6 +48,12 @@ class Company:
             " order_id text, kind text, value decimal(18, 3), currency text, converted_at timestamptz,"
             " happened_at timestamptz)"
         )
+        self.warehouse.execute(
+            "create table intermediate.int_audiences__arms (audience text, customer_id text, decided_arm text,"
+            " member_since date, is_new boolean); create table marts.audiences (run_id text, line integer);"
+            "create table restricted.audience_exports (audience text, customer_id text, channel text, message_key text,"
+            " contact_hashes text[])"
+        )
         # No key figure is worked out here.
         figure = "kpi text, month date, channel text, variant text, value decimal(24, 6)"
         self.warehouse.execute(

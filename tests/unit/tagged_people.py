@@ -22,7 +22,7 @@ from dagster_project.run_inputs import TAG_COLUMNS
 
 SHIPPED = Path(__file__).parents[2] / "seeds" / tag_rules.FILE
 ZONE = "Asia/Shanghai"
-BUILT = ("int_customers__feature_states", "customer_features", "int_customers__tag_sets", "customer_tags")
+BUILT = ("int_customers__feature_people", "customer_features", "int_customers__tag_sets", "customer_tags")
 GIVEN = {
     "customers": "customer_id varchar, source_systems varchar, first_channel varchar, preferred_channel varchar,"
     " city varchar, country varchar, gender varchar, age_band varchar, member_level varchar, lifecycle_stage varchar,"

@@ -397,3 +397,41 @@ def test_whatever_happens_each_conversion_goes_out_once_and_ends_with_what_is_tr
         assert home.night(nights[-1][0]) == [] or not nights[-1][1]
     finally:
         shutil.rmtree(lake)
+
+
+@pytest.mark.parametrize(
+    ("consents", "suppressions", "email", "phone"),
+    [
+        ("email,ann@x.cn,ads,marketing,refused,2026-06-01T00:00:00Z\n", "", False, True),
+        ("email,ann@x.cn,email,marketing,refused,2026-06-01T00:00:00Z\n", "", False, True),
+        # A yes to e-mails after it is none to advertisements.
+        (
+            "email,ann@x.cn,ads,marketing,refused,2026-06-01T00:00:00Z\n"
+            "email,ann@x.cn,email,marketing,granted,2026-06-02T00:00:00Z\n",
+            "", False, True,
+        ),
+        ("email,ann@x.cn,ads,service,refused,2026-06-01T00:00:00Z\n", "", True, True),
+        ("email,ann@x.cn,*,*,refused,2026-06-01T00:00:00Z\n", "", False, False),
+        ("", "phone,+8613800000001,ads,*,2026-06-01T00:00:00Z,\n", False, False),
+        ("", "phone,+8613800000001,sms,*,2026-06-01T00:00:00Z,\n", True, True),
+    ],
+)  # fmt: skip
+def test_the_companys_own_lists_count_for_conversions_too(
+    tmp_path: Path, consents: str, suppressions: str, email: bool, phone: bool
+):
+    home = Exporter(tmp_path, GOOGLE)
+    home.contact_rules["consents.csv"] += consents
+    home.contact_rules["suppressions.csv"] += suppressions
+    home.night(World([ANN], [Order("o1")]))
+    named = {text for row in home.uploads() for text in (row.hashed_email, row.hashed_phone) if text}
+    assert (sha("ann@x.cn") in named, sha("+8613800000001") in named) == (email, phone)
+
+
+def test_a_dated_yes_is_enough_for_a_conversion(tmp_path: Path):
+    home = Exporter(tmp_path, GOOGLE)
+    home.contact_rules["consents.csv"] += "phone,+8613800000001,ads,marketing,granted,2026-06-01T00:00:00Z\n"
+    home.night(World([replace(ANN, consent_email=None, consent_sms=None)], [Order("o1")]))
+    assert [row.hashed_phone for row in home.uploads()] == [sha("+8613800000001")]
+    home.warehouse.execute("create table marts.customers as select 'ann' as customer_id, true as marketing_consent")
+    gate = with_macros((PROJECT / "dbt" / "tests" / "conversions_have_consent.sql").read_text())
+    assert home.warehouse.execute(gate).fetchall() == []

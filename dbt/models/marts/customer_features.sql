@@ -3,12 +3,12 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_restated(ref('int_customers__feature_states'), 'customer_id', windows_moved()) }}"
+    pre_hook="{{ delete_restated(ref('int_customers__feature_people'), 'customer_id', windows_moved()) }}"
 ) }}
 
 with people as (
 
-    {{ missing_keys(ref('int_customers__feature_states'), 'customer_id') }}
+    {{ missing_keys(ref('int_customers__feature_people'), 'customer_id') }}
 
 ),
 
@@ -32,6 +32,38 @@ orders as (
 order_lines as (
 
     select * from {{ ref('order_lines') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('refunds') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('customers') }}
+
+),
+
+customer_rfm as (
+
+    select * from {{ ref('customer_rfm') }}
+    where is_tonight
+
+),
+
+customer_lifecycle as (
+
+    select * from {{ ref('customer_lifecycle') }}
+    where left_at is null
+
+),
+
+customer_value as (
+
+    select * from {{ ref('customer_value') }}
 
 ),
 
@@ -63,6 +95,81 @@ bought as (
         max({{ last_window_change() }}) filter (where is_valid) as stands_from,
         min({{ next_window_change() }}) filter (where is_valid) as stands_until
     from orders
+    group by customer_id
+
+),
+
+bounds as (
+
+    {{ window_bounds() }}
+
+),
+
+touches as (
+
+    select recent_touches.*
+    from ({{ recent_touches('bounds') }}) as recent_touches
+    inner join people on recent_touches.customer_id = people.customer_id
+
+),
+
+tickets as (
+
+    select
+        tickets.*,
+        coalesce(
+            tickets.csat_score = 0 or regexp_matches(lower(tickets.category), 'complain|beschwerde|投诉|投訴'), false
+        ) as is_complaint
+    from ({{ tickets_by_the_as_of('bounds') }}) as tickets
+    inner join people on tickets.customer_id = people.customer_id
+
+),
+
+behaviour as (
+
+    select
+        customer_id,
+        count(*) filter (where is_session_start or touchpoint_type = 'store_visit') as visits_30d,
+        count(*) filter (where touchpoint_type = 'product_view') as product_views_30d,
+        max(occurred_at) filter (where touchpoint_type not like 'message_%') as last_visit_at,
+        max(occurred_at) filter (where touchpoint_type = 'product_view') as last_product_view_at,
+        max(occurred_at) filter (
+            where touchpoint_type in ('add_to_cart', 'checkout_started', 'checkout_abandoned')
+        ) as last_cart_at,
+        count(*) filter (where touchpoint_type = 'message_sent') as messages_received_30d,
+        count(*) filter (where touchpoint_type = 'message_opened') as messages_opened_30d,
+        count(*) filter (where touchpoint_type = 'message_clicked') as messages_clicked_30d
+    from touches
+    group by customer_id
+
+),
+
+service as (
+
+    select
+        customer_id,
+        count(*) as tickets_count,
+        count(*) filter (where is_in_30d) as tickets_30d,
+        count(*) filter (where is_in_365d) as tickets_365d,
+        count(*) filter (where is_open) as open_tickets,
+        count(*) filter (where is_complaint and is_in_90d) as complaints_90d,
+        max(same_question_count) filter (where is_in_30d) as same_question_30d,
+        max(created_at) as last_ticket_at,
+        max_by(category, (created_at, ticket_id)) as last_ticket_category,
+        max(created_at) filter (where is_complaint) as last_complaint_at,
+        max_by(csat_score, (created_at, ticket_id)) filter (where csat_score is not null) as last_csat_score
+    from tickets
+    group by customer_id
+
+),
+
+chargebacks as (
+
+    select
+        customer_id,
+        count(*) as chargebacks_count
+    from refunds
+    where kind = 'chargeback' and is_counted and customer_id is not null
     group by customer_id
 
 ),
@@ -106,11 +213,10 @@ categories as (
 
     select
         customer_id,
-        max_by(category, (net_amount, category)) as favourite_category,
-        max(net_amount) as favourite_amount,
+        max({ 'net_amount': net_amount, 'category': category }) as favourite,
         sum(net_amount) filter (where net_amount > 0) as all_amount,
-        list(category order by category) as categories_bought,
-        list(last_date order by category) as category_dates
+        -- Sorted once: ordered aggregates sort each person's rows twice over.
+        list_sort(list({ 'category': category, 'last_date': last_date })) as dated_categories
     from bought_categories
     group by customer_id
 
@@ -119,79 +225,89 @@ categories as (
 final as (
 
     select
-        people.customer_id,
-        people.country,
-        people.city,
-        people.gender,
-        people.age_band,
-        people.member_level,
-        people.first_channel,
-        people.preferred_channel,
-        people.sources_count,
-        people.is_reachable,
-        people.first_seen_date,
-        people.last_seen_date,
-        people.orders_count,
+        customers.customer_id,
+        customers.country,
+        customers.city,
+        customers.gender,
+        customers.age_band,
+        customers.member_level,
+        customers.first_channel,
+        customers.preferred_channel,
+        cast(len(string_split(customers.source_systems, ', ')) as integer) as sources_count,
+        coalesce(customers.marketing_consent, false) as is_reachable,
+        {{ reporting_date('customers.first_seen_at') }} as first_seen_date,
+        {{ reporting_date('customers.last_seen_at') }} as last_seen_date,
+        customers.orders_count,
         cast(coalesce(bought.orders_30d, 0) as integer) as orders_30d,
         cast(coalesce(bought.orders_90d, 0) as integer) as orders_90d,
         cast(coalesce(bought.orders_365d, 0) as integer) as orders_365d,
-        people.net_revenue,
+        customers.net_revenue,
         {{ money('coalesce(bought.net_30d, 0)') }} as net_30d,
         {{ money('coalesce(bought.net_90d, 0)') }} as net_90d,
         {{ money('coalesce(bought.net_365d, 0)') }} as net_365d,
         {{ money('round(bought.net_amount / nullif(bought.paid_orders, 0), 2)') }} as average_order_value,
         {{ money('bought.largest_order_value') }} as largest_order_value,
         {{ money('bought.last_order_value') }} as last_order_value,
-        people.first_order_date,
-        people.last_order_date,
+        {{ reporting_date('customers.first_order_at') }} as first_order_date,
+        {{ reporting_date('customers.last_order_at') }} as last_order_date,
         cast(round(cycles.median_seconds / 86400, 2) as decimal(9, 2)) as purchase_cycle_days,
         {{ share_of('bought.weekend_orders', 'bought.valid_orders') }} as weekend_share,
         {{ share_of('bought.discounted_orders', 'bought.valid_orders') }} as discounted_orders_share,
         {{ share_of('bought.discount_amount', 'bought.gross_amount') }} as discount_share,
         bought.channels_bought,
         cast(coalesce(len(bought.channels_bought), 0) as integer) as channels_count,
-        categories.favourite_category,
-        {{ share_of('categories.favourite_amount', 'categories.all_amount') }} as favourite_category_share,
-        categories.categories_bought,
-        categories.category_dates,
-        people.visits_30d,
-        people.last_visit_date,
-        people.product_views_30d,
-        people.last_product_view_date,
-        people.open_cart_date,
-        people.messages_received_30d,
-        people.messages_opened_30d,
-        people.messages_clicked_30d,
-        people.tickets_count,
-        people.tickets_30d,
-        people.tickets_365d,
-        people.open_tickets,
-        people.complaints_90d,
-        people.same_question_30d,
-        people.last_ticket_date,
-        people.last_ticket_category,
-        people.last_complaint_date,
-        people.last_csat_score,
-        people.lifecycle_stage,
-        people.stage_since_date,
-        people.next_stage_date,
-        people.rfm_segment,
-        people.r_score,
-        people.f_score,
-        people.m_score,
-        people.historic_margin,
-        people.alive_probability,
-        people.predicted_purchases_12m,
-        people.predicted_value_12m,
+        categories.favourite.category as favourite_category,
+        {{ share_of('categories.favourite.net_amount', 'categories.all_amount') }} as favourite_category_share,
+        [dated.category for dated in categories.dated_categories] as categories_bought,
+        [dated.last_date for dated in categories.dated_categories] as category_dates,
+        cast(coalesce(behaviour.visits_30d, 0) as integer) as visits_30d,
+        {{ reporting_date('behaviour.last_visit_at') }} as last_visit_date,
+        cast(coalesce(behaviour.product_views_30d, 0) as integer) as product_views_30d,
+        {{ reporting_date('behaviour.last_product_view_at') }} as last_product_view_date,
+        case
+            when behaviour.last_cart_at > coalesce(customers.last_order_at, behaviour.last_cart_at - interval 1 second)
+                then {{ reporting_date('behaviour.last_cart_at') }}
+        end as open_cart_date,
+        cast(coalesce(behaviour.messages_received_30d, 0) as integer) as messages_received_30d,
+        cast(coalesce(behaviour.messages_opened_30d, 0) as integer) as messages_opened_30d,
+        cast(coalesce(behaviour.messages_clicked_30d, 0) as integer) as messages_clicked_30d,
+        cast(coalesce(service.tickets_count, 0) as integer) as tickets_count,
+        cast(coalesce(service.tickets_30d, 0) as integer) as tickets_30d,
+        cast(coalesce(service.tickets_365d, 0) as integer) as tickets_365d,
+        cast(coalesce(service.open_tickets, 0) as integer) as open_tickets,
+        cast(coalesce(service.complaints_90d, 0) as integer) as complaints_90d,
+        cast(coalesce(service.same_question_30d, 0) as integer) as same_question_30d,
+        {{ reporting_date('service.last_ticket_at') }} as last_ticket_date,
+        service.last_ticket_category,
+        {{ reporting_date('service.last_complaint_at') }} as last_complaint_date,
+        service.last_csat_score,
+        customers.lifecycle_stage,
+        {{ reporting_date('customer_lifecycle.entered_at') }} as stage_since_date,
+        {{ reporting_date('customer_lifecycle.next_stage_at') }} as next_stage_date,
+        customers.rfm_segment,
+        customer_rfm.r_score,
+        customer_rfm.f_score,
+        customer_rfm.m_score,
+        customer_value.historic_margin,
+        customer_value.alive_probability,
+        customer_value.predicted_purchases_12m,
+        customer_value.predicted_value_12m,
         {{ share_of('bought.refund_amount', 'bought.due_amount') }} as refund_share,
         cast(coalesce(bought.refunded_orders_count, 0) as integer) as refunded_orders_count,
         cast(coalesce(bought.cancelled_orders_count, 0) as integer) as cancelled_orders_count,
-        people.chargebacks_count,
+        cast(coalesce(chargebacks.chargebacks_count, 0) as integer) as chargebacks_count,
         bought.stands_from as _stands_from,
         bought.stands_until as _stands_until,
         people._fingerprint,
         current_timestamp as _loaded_at
     from people
+    inner join customers on people.customer_id = customers.customer_id
+    left join customer_lifecycle on people.customer_id = customer_lifecycle.customer_id
+    left join customer_rfm on people.customer_id = customer_rfm.customer_id
+    left join customer_value on people.customer_id = customer_value.customer_id
+    left join behaviour on people.customer_id = behaviour.customer_id
+    left join service on people.customer_id = service.customer_id
+    left join chargebacks on people.customer_id = chargebacks.customer_id
     left join bought on people.customer_id = bought.customer_id
     left join cycles on people.customer_id = cycles.customer_id
     left join categories on people.customer_id = categories.customer_id

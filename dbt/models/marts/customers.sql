@@ -19,6 +19,14 @@ attributes as (
 
 ),
 
+consented as (
+
+    select distinct customer_id
+    from {{ ref('int_customers__consented_contacts') }}
+    where purpose = 'marketing'
+
+),
+
 orders as (
 
     select * from {{ ref('orders') }}
@@ -85,11 +93,6 @@ people as (
         count(*) as record_count,
         string_agg(distinct records.source_system, ', ' order by records.source_system) as source_systems,
         bool_and(members.is_anonymous) as is_anonymous,
-        -- Some contact point may be used, and nobody on any record opted out of everything.
-        bool_or(
-            (coalesce(records.consent_email, false) and records.email is not null)
-            or (coalesce(records.consent_sms, false) and records.phone is not null)
-        ) as has_consent,
         min(records.first_seen_at) as first_seen_at,
         max(records.last_seen_at) as last_seen_at
     from members
@@ -207,7 +210,7 @@ final as (
         cast(coalesce(order_totals.orders_count, 0) as integer) as orders_count,
         {{ money('coalesce(order_totals.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
             as net_revenue,
-        people.has_consent as marketing_consent,
+        consented.customer_id is not null as marketing_consent,
         people.is_anonymous,
         people.first_seen_at,
         people.last_seen_at,
@@ -215,6 +218,7 @@ final as (
         order_totals.last_order_at
     from people
     cross join prospects
+    left join consented on people.customer_id = consented.customer_id
     left join survivors on people.customer_id = survivors.customer_id
     left join aged on people.customer_id = aged.customer_id
     left join order_totals on people.customer_id = order_totals.customer_id

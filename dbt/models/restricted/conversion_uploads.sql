@@ -19,6 +19,7 @@ orders as (
 contacts as (
 
     select * from {{ ref('int_customers__consented_contacts') }}
+    where channel = 'ads' and purpose = 'marketing'
 
 ),
 
