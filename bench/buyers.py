@@ -183,6 +183,7 @@ _SHOP = """
         month date, channel varchar, model varchar, cost decimal(18, 3), new_customers decimal(24, 12),
         attributed_revenue decimal(18, 3)
     );
+    create table audience_members (audience varchar, customer_id varchar, arm varchar, member_since date);
     create table attribution_channel_weights (month date, model varchar, is_final boolean);
     create table journey_funnel (
         journey varchar, entry_month date, runs_completed bigint, runs_ended bigint, runs_left bigint, runs_open bigint

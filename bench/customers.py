@@ -36,7 +36,7 @@ PARTS = {
     ),
     "tags": ("int_customers__feature_people", "customer_features", "int_customers__tag_sets", "customer_tags"),
     "moves": ("rfm_transitions", "rfm_movement"),
-    "key_figures": ("kpi_daily", "cohort_retention", "kpi_monthly"),
+    "key_figures": ("int_kpis__holdouts", "kpi_daily", "cohort_retention", "kpi_monthly"),
 }
 COUNTED = ("rfm", "lifecycle", "tags")
 MOST_COMPARED = 200_000  # orders up to which the later night is compared with a build at once

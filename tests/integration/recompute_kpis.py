@@ -45,6 +45,7 @@ class Facts:
     values: list[Row]
     order_lines: list[Row]
     costs: dict[str, Decimal]
+    audience_members: list[Row]
 
     def __post_init__(self) -> None:
         self.last_day = day_of(self.as_of) - timedelta(days=1)
@@ -237,6 +238,9 @@ def monthly(facts: Facts) -> dict[tuple[str, date, str, str], Figure]:
         before = months_later(month, -12)
         gain = whole("net_revenue", month) - whole("net_revenue", before) - cost if earliest <= before else None
         found["marketing_roi", month, ALL, ALL] = ratio(gain, cost)
+    for (month, audience), incremental in holdouts(facts).items():
+        cost = whole("marketing_cost", month)
+        found["incremental_roi", month, ALL, audience] = ratio(incremental - cost, cost)
     back = cohorts(facts)
     for cohort in {cohort for cohort, _ in back}:
         cac = found["cac", cohort, ALL, ALL]
@@ -253,6 +257,28 @@ def monthly(facts: Facts) -> dict[tuple[str, date, str, str], Figure]:
     return {
         key: figure for key, figure in found.items() if months_later(key[1], 1) <= facts.last_day + timedelta(days=1)
     }
+
+
+def holdouts(facts: Facts) -> dict[tuple[date, str], Decimal]:
+    """(month, audience) → what the contacted bought, less what as many of those held out would have."""
+    found: dict[tuple[date, str], Decimal] = {}
+    for audience in {row["audience"] for row in facts.audience_members}:
+        members = [row for row in facts.audience_members if row["audience"] == audience]
+        month = min(month_of(row["member_since"]) for row in members)
+        while month <= facts.last_day:
+            net: dict[str, list[Decimal]] = {"contacted": [], "held_out": [], "contaminated": []}
+            for row in members:
+                if month_of(row["member_since"]) <= month:
+                    days = [(day_of(o["ordered_at"]), o) for o in facts.of_person.get(row["customer_id"], [])]
+                    net[row["arm"]].append(
+                        sum((o["net_amount_reporting"] for day, o in days
+                             if month_of(day) == month and day > row["member_since"]), ZERO)
+                    )  # fmt: skip
+            if net["contacted"] and net["held_out"]:
+                expected = ratio(sum(net["held_out"]) * len(net["contacted"]), len(net["held_out"]))[2]
+                found[month, audience] = sum(net["contacted"], ZERO) - (expected or ZERO)
+            month = months_later(month, 1)
+    return found
 
 
 def retention(facts: Facts, new: dict[date, Decimal | None]) -> dict[tuple[str, date, str, str], Figure]:

@@ -22,7 +22,7 @@ __all__ = ["ALL", "AS_OF", "DAY", "MACROS", "Company", "Nights", "insert", "loca
 AS_OF = datetime(2026, 6, 30, 18, tzinfo=UTC)
 DAY = timedelta(days=1)
 MACROS = ("types", "reporting", "marts_time", "marts_money", "marts_incremental", "kpis", "rfm")
-MODELS = ("int_orders__margins", "kpi_daily", "cohort_retention", "kpi_monthly")
+MODELS = ("int_orders__margins", "int_kpis__holdouts", "kpi_daily", "cohort_retention", "kpi_monthly")
 BEFORE = {
     "kpis": (
         "kpi varchar, month date, channel varchar, variant varchar, value decimal(24, 6),"
@@ -41,6 +41,9 @@ TABLES = {
     "order_lines": {
         "order_id": "varchar", "sku": "varchar", "quantity": "decimal(18, 3)", "refunded_quantity": "decimal(18, 3)",
         "is_gift_card": "boolean",
+    },
+    "audience_members": {
+        "audience": "varchar", "customer_id": "varchar", "arm": "varchar", "member_since": "date",
     },
     "customer_value": {"predicted_value_12m": "decimal(18, 3)"},
     "customers": {
@@ -138,6 +141,7 @@ class Company:
             touchpoints=self.rows["touchpoints"], attribution=[], fitted_weights=[], journey_steps=[],
             channel_of_platform={"ads": "paid"}, margin_share=Decimal(self.margin_share),
             values=self.rows["customer_value"], order_lines=self.rows["order_lines"], costs=self.costs,
+            audience_members=self.rows["audience_members"],
         )  # fmt: skip
 
     def built(self, *models: str) -> duckdb.DuckDBPyConnection:

@@ -189,6 +189,31 @@ def test_known_costs_pay_back_and_a_share_of_net_where_one_is_unknown(costs: dic
     assert found == [(number, margins[date(2026, 1, 1), number][4]) for number in range(len(found))]
 
 
+def test_what_a_holdout_tells_is_what_the_contacted_bought_more():
+    company = Company(AS_OF)
+    company.cost(date(2026, 5, 5), "18")
+    for name, arm, net in (
+        ("a", "contacted", "40"), ("b", "contacted", "20"), ("c", "contacted", "0"), ("d", "held_out", "11"),
+        ("e", "held_out", "0"), ("f", "contaminated", "900"),
+    ):  # fmt: skip
+        company.add("audience_members", audience="lapsed", customer_id=name, arm=arm, member_since=date(2026, 5, 9))
+        company.order(name, local(2026, 5, 9), net="500")
+        company.order(name, local(2026, 5, 10), net=net)
+    company.add(
+        "audience_members", audience="all told", customer_id="a", arm="contacted", member_since=date(2026, 4, 1)
+    )
+    company.numbered()
+    ours = recompute_kpis.monthly(company.facts())
+    found = company.built().execute(
+        "select month, variant, numerator, denominator, value from marts.kpi_monthly where kpi = 'incremental_roi'"
+    )
+    may, june = sorted(found.fetchall())
+    assert may == (date(2026, 5, 1), "lapsed", Decimal("25.5"), 18, Decimal("1.416667"))
+    assert june == (date(2026, 6, 1), "lapsed", 0, 0, None), "nothing was bought, and nothing spent"
+    assert ours["incremental_roi", date(2026, 5, 1), ALL, "lapsed"][:2] == (Decimal("25.5"), 18)
+    assert sum(kpi == "incremental_roi" for kpi, *_ in ours) == 2
+
+
 def test_who_has_no_prediction_is_not_in_the_mean():
     company = Company(AS_OF)
     for predicted in ("90", "30.5", None):

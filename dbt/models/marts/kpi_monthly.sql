@@ -80,6 +80,12 @@ journey_funnel as (
 
 ),
 
+holdouts as (
+
+    select * from {{ ref('int_kpis__holdouts') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -318,6 +324,18 @@ compared as (
 
 ),
 
+tried as (
+
+    select
+        holdouts.month,
+        holdouts.audience,
+        holdouts.incremental_amount - coalesce(money.cost, 0) as gain,
+        coalesce(money.cost, 0) as cost
+    from holdouts
+    left join money on holdouts.month = money.month
+
+),
+
 earned as (
 
     select
@@ -388,6 +406,7 @@ unioned as (
         ('cross_channel_conversion', 'converted', 'converted', 'watched', {'is_complete': 'is_complete'}),
         ('cross_channel_share', 'across_share', 'persons_across', 'persons', {}),
         ('marketing_roi', 'compared', 'gain', 'cost', {}),
+        ('incremental_roi', 'tried', 'gain', 'cost', {'variant': 'audience'}),
         ('payback_months', 'paid_back', 'months', none, {'is_complete': 'months is not null'}),
         ('cac', 'advertised', 'cost', 'new_customers', by_model),
         ('roas', 'advertised', 'revenue', 'cost', by_model),
