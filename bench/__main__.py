@@ -12,8 +12,14 @@ import platform
 import subprocess
 import sys
 
-# Module, and its full size: rows of a file, receipts of a till, records of persons, touchpoints.
-_PARTS = {"files": 1_000_000, "sources": 1_000_000, "identity": 2_000_000, "attribution": 20_000_000}
+# Module, and its full size: rows of a file, receipts of a till, records of persons, touchpoints, orders.
+_PARTS = {
+    "files": 1_000_000,
+    "sources": 1_000_000,
+    "identity": 2_000_000,
+    "attribution": 20_000_000,
+    "customers": 10_000_000,
+}
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ DBT = Path(__file__).parents[1] / "dbt"
 # The macros that need nothing of dbt but the names below.
 _MACROS = (
     *("reporting", "marts_time", "marts_money", "marts_incremental", "largest_remainder", "attribution"),
-    *("lifecycle", "value", "rfm", "features", "tags"),
+    *("lifecycle", "value", "rfm", "features", "tags", "types", "kpis"),
 )
 
 
@@ -31,9 +31,18 @@ class Models:
         self.session, self.settings = session, settings or {}
         self.session.execute("set TimeZone = 'UTC'")
 
+    def prepare(self, name: str) -> None:
+        """Read a model's template, so that building it is its own work only."""
+        (file,) = _files(name)
+        if file.suffix == ".sql":
+            text = file.read_text()
+            hook = _hook(text)
+            for template_text in (text, hook) if hook else (text,):
+                self.rendered(template_text)
+
     def build(self, name: str) -> None:
         """Build a model, or bring it up to what it refers to when it is incremental and built already."""
-        (file,) = [file for file in (DBT / "models").rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
+        (file,) = _files(name)
         if file.suffix == ".py":
             self.session.register("rows_of_model", self._from_python(file))
             self.session.execute(f"create or replace table {name} as from rows_of_model")
@@ -41,15 +50,19 @@ class Models:
             return
         text = file.read_text()
         is_later = "materialized='incremental'" in text and self._exists(name)
-        hook = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
+        hook = _hook(text)
         query = self._rendered(name, text, is_later)
         if is_later:
             if hook:
-                self.session.execute(self._rendered(name, hook[1], is_later))
+                self.session.execute(self._rendered(name, hook, is_later))
             self.session.execute(f"insert into {name} {query}")
         else:
             kind = "view" if "materialized='view'" in text else "table"
             self.session.execute(f"create or replace {kind} {name} as {query}")
+
+    def rendered(self, text: str) -> str:
+        """The SQL of a text as if it stood in a model that is built for the first time."""
+        return self._rendered("", text, False)
 
     def _exists(self, name: str) -> bool:
         found = self.session.execute("select 1 from duckdb_tables() where table_name = $1", [name]).fetchone()
@@ -74,6 +87,15 @@ class Models:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         return module.model(_Dbt(self.session), self.session)
+
+
+def _files(name: str) -> list[Path]:
+    return [file for file in (DBT / "models").rglob(f"{name}.*") if file.suffix in (".sql", ".py")]
+
+
+def _hook(text: str) -> str | None:
+    found = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
+    return found[1] if found else None
 
 
 @cache

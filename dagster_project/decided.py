@@ -110,12 +110,12 @@ KPI_INPUTS = """
 """
 
 # How long gaps were in the quarters that closed since the last publication: late records do not move them any more.
-_GAP_MEDIANS = """
+GAP_MEDIANS = """
     select quarter, category, gaps, median_seconds, cast($night as bigint) as night, $run_id as run_id
     from intermediate.int_customers__gap_medians where is_new order by quarter, category
 """
 
-_VALUE_FITS = """
+VALUE_FITS = """
     select * exclude (is_new), cast($night as bigint) as night, $run_id as run_id
     from intermediate.int_customers__value_fits where is_new order by as_of_date
 """
@@ -233,8 +233,8 @@ def write(
         **RFM,
         **TAGS,
         "order_numbers": _ORDER_NUMBERS,
-        "gap_medians": _GAP_MEDIANS,
-        "value_fits": _VALUE_FITS,
+        "gap_medians": GAP_MEDIANS,
+        "value_fits": VALUE_FITS,
         **AUDIENCES,
     }
     written = {}

@@ -56,8 +56,8 @@ RFM_SEGMENT_COLUMNS = (
     *("as_of_date date", "night integer", "r_score integer", "f_score integer", "m_score integer", "segment varchar"),
 )
 _NUMBER_COLUMNS = ("order_id varchar", "customer_order_number integer", "night integer")
-_GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
-_VALUE_FIT_COLUMNS = (
+GAP_MEDIAN_COLUMNS = ("quarter date", "category varchar", "gaps bigint", "median_seconds double", "night integer")
+VALUE_FIT_COLUMNS = (
     *("unit varchar", "reason varchar", "customers bigint", "repeat_buyers bigint", "weeks bigint"),
     *("holdout_weeks bigint", "holdout_customers bigint", "r double", "alpha double", "a double", "b double"),
     *("p double", "q double", "v double", "holdout_mae double", "holdout_mae_same_as_last double"),
@@ -68,7 +68,7 @@ TAG_COLUMNS = (
     *("customer_id varchar", "tags_low bigint", "tags_high bigint", "changed_on date", "since date[]"),
     "night integer",
 )
-_TAG_RULE_COLUMNS = (
+TAG_RULE_COLUMNS = (
     *("place integer", "tag varchar", "category varchar", "condition_sql varchar", "value_sql varchar"),
     *("valid_from date", "valid_until date", "is_in_force boolean", "is_new boolean"),
 )
@@ -101,8 +101,8 @@ _DECIDED = {
     "rfm_scales_before": ("rfm_scales", RFM_SCALE_COLUMNS),
     "rfm_segments_before": ("rfm_segments", RFM_SEGMENT_COLUMNS),
     "order_numbers_before": ("order_numbers", _NUMBER_COLUMNS),
-    "gap_medians_before": ("gap_medians", _GAP_MEDIAN_COLUMNS),
-    "value_fits_before": ("value_fits", _VALUE_FIT_COLUMNS),
+    "gap_medians_before": ("gap_medians", GAP_MEDIAN_COLUMNS),
+    "value_fits_before": ("value_fits", VALUE_FIT_COLUMNS),
     "audience_members_before": ("audience_members", _AUDIENCE_MEMBER_COLUMNS),
     "audience_messages_before": ("audience_messages", _AUDIENCE_MESSAGE_COLUMNS),
     "audience_runs_before": ("audience_runs", _AUDIENCE_RUN_COLUMNS),
@@ -182,7 +182,7 @@ def write_run_inputs(
     _table(
         warehouse,
         "tag_rules",
-        _TAG_RULE_COLUMNS,
+        TAG_RULE_COLUMNS,
         [
             (rule.place, rule.tag, rule.category, rule.condition_sql, rule.value_sql, rule.valid_from, rule.valid_until,
              rule.holds_on(as_of_date), rule.is_new)

@@ -86,24 +86,28 @@ case
 end
 {%- endmacro %}
 
-{#- Rows of earlier nights stay; tonight's and those of a run that was not published go, and ids that moved are followed. -#}
+{#- Rows of earlier nights stay; tonight's and those of a run that was not published go, and ids that moved are followed: those
+    that are nobody's now, and those that were. -#}
 {% macro rfm_carry_on() -%}
 {%- if is_incremental() -%}
 delete from {{ this }} as built
-where not exists (
+where built.is_tonight or not exists (
     select 1
     from {{ ref('int_customers__rfm_scales') }} as scales
     where scales.as_of_date = built.as_of_date
+      and scales.night = built.snapshot_night
       and scales.is_shown
       and not scales.is_fresh
-      and not built.is_tonight
-      and scales.night = built.snapshot_night
 );
 update {{ this }} as built
 set current_customer_id = ids.current_customer_id
 from (
     select people.customer_id, {{ rfm_current_id('people', 'history') }} as current_customer_id
-    from (select distinct customer_id from {{ this }}) as people
+    from (
+        select retired_customer_id as customer_id from {{ ref('customer_id_history') }}
+        union
+        select customer_id from {{ this }} where current_customer_id is distinct from customer_id
+    ) as people
     left join {{ ref('customer_id_history') }} as history on people.customer_id = history.retired_customer_id
 ) as ids
 where ids.customer_id = built.customer_id and ids.current_customer_id is distinct from built.current_customer_id
@@ -112,27 +116,30 @@ select 1
 {%- endif -%}
 {%- endmacro %}
 
-{#- The cut points of a scale as columns, so that no list is carried along with every person. -#}
+{#- The cut points of a scale as columns, so that no list is carried along with every person; each as the largest value that does
+    not score above it, so that people are compared and nothing is multiplied for them. Values have three decimals. -#}
 {% macro rfm_flat_cuts() -%}
 {%- for measure in ('recency', 'frequency', 'monetary') -%}
 {%- for k in range(1, 10) %}
-{{ measure }}_cuts[{{ k }}] as {{ measure }}_cut_{{ k }}{{ ',' if not (loop.last and measure == 'monetary') }}
+{%- set thousandths = 'cast(' ~ measure ~ '_cuts[' ~ k ~ '] * 1000 as hugeint)' %}
+cast(cast(
+    {{ thousandths }} // bins
+    - case
+        when {{ thousandths }} % bins < 0 then 1
+        when closed = 'left' and {{ thousandths }} % bins = 0 then 1
+        else 0
+    end
+    as decimal(30, 0)
+) * cast(0.001 as decimal(3, 3)) as decimal(18, 3)) as {{ measure }}_cut_{{ k }}{{ ',' if not (loop.last and measure == 'monetary') }}
 {%- endfor -%}
 {%- endfor -%}
 {%- endmacro %}
 
-{#- 1 + the cut points that a value lies above, or with `closed` left also on. -#}
+{#- 1 + the cut points that a value lies above, or with `closed` left also on; `value` has three decimals. -#}
 {% macro rfm_score(value, measure) -%}
 cast(1
 {%- for k in range(1, 10) %}
-    + case
-        when scales.{{ measure }}_cut_{{ k }} is null then 0
-        when cast({{ value }} as decimal(18, 3)) * scales.bins > scales.{{ measure }}_cut_{{ k }} then 1
-        when
-            scales.closed = 'left'
-            and cast({{ value }} as decimal(18, 3)) * scales.bins = scales.{{ measure }}_cut_{{ k }} then 1
-        else 0
-    end
+    + case when {{ value }} > scales.{{ measure }}_cut_{{ k }} then 1 else 0 end
 {%- endfor %}
     as integer)
 {%- endmacro %}
@@ -148,9 +155,9 @@ select
     scales.is_tonight,
     case
         when scales.is_scored
-            then scales.bins + 1 - {{ rfm_score('scored.as_of_date - scored.last_order_date', 'recency') }}
+            then scales.bins + 1 - {{ rfm_score('cast(scored.as_of_date - scored.last_order_date as decimal(18, 3))', 'recency') }}
     end as r_score,
-    case when scales.is_scored then {{ rfm_score('scored.frequency', 'frequency') }} end as f_score,
+    case when scales.is_scored then {{ rfm_score('cast(scored.frequency as decimal(18, 3))', 'frequency') }} end as f_score,
     case when scales.is_scored then {{ rfm_score('scored.monetary', 'monetary') }} end as m_score
 from {{ values }} as scored
 inner join {{ scales }} as scales on scored.as_of_date = scales.as_of_date

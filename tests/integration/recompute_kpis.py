@@ -21,6 +21,7 @@ YEAR, MONTH_OF_TOUCH = timedelta(days=365), timedelta(days=30)
 ZERO = Decimal(0)
 
 Row = dict[str, Any]
+Cohort = tuple[int, int | None, Decimal | None, Decimal | None, Decimal | None]
 # Numerator, denominator, value, whether all windows are over.
 Figure = tuple[Decimal | None, Decimal | None, Decimal | None, bool]
 
@@ -41,6 +42,10 @@ class Facts:
     journey_steps: list[Row]
     channel_of_platform: dict[str, str]
     margin_share: Decimal
+    values: list[Row]
+    order_lines: list[Row]
+    costs: dict[str, Decimal]
+    audience_members: list[Row]
 
     def __post_init__(self) -> None:
         self.last_day = day_of(self.as_of) - timedelta(days=1)
@@ -49,6 +54,10 @@ class Facts:
         for order in sorted(self.valid, key=lambda order: order["customer_order_number"] or 0):
             if order["customer_id"] is not None:
                 self.of_person[order["customer_id"]].append(order)
+        self.kept: dict[str, list[tuple[str | None, Decimal]]] = defaultdict(list)
+        for line in self.order_lines:
+            kept = Decimal(0) if line["is_gift_card"] else line["quantity"] - (line["refunded_quantity"] or 0)
+            self.kept[line["order_id"]].append((line["sku"], kept))
         self.firsts = {person: bought[0] for person, bought in self.of_person.items()}
 
 
@@ -84,6 +93,15 @@ def amount(numerator: Decimal | int | None, is_complete: bool = True) -> Figure:
 
 def is_purchase(order: Row) -> bool:
     return order["due_amount"] == 0 or order["net_amount"] > 0
+
+
+def margin(facts: Facts, order: Row) -> Decimal:
+    """What the order left after the cost of what was kept of it, or a share of its net."""
+    kept = facts.kept[order["order_id"]] if facts.costs else []
+    if kept and all(sku in facts.costs for sku, quantity in kept if quantity > 0):
+        sales = (order["net_sales_amount"] * order["fx_rate"]).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        return sales - sum((quantity * facts.costs.get(sku or "", ZERO) for sku, quantity in kept), ZERO)
+    return (order["net_amount_reporting"] * facts.margin_share).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def of_periods(facts: Facts, period: Callable[[date], date]) -> dict[tuple[str, date, str], Figure]:
@@ -172,15 +190,17 @@ def daily(facts: Facts) -> dict[tuple[str, date, str], Figure]:
     several = sum(len(row["source_systems"].split(", ")) > 1 for row in known)
     found["cross_source_rate", facts.last_day, ALL] = ratio(several, len(known))
     found["reachable_customers", facts.last_day, ALL] = amount(sum(row["marketing_consent"] for row in known))
+    predicted = [row["predicted_value_12m"] for row in facts.values if row["predicted_value_12m"] is not None]
+    found["ltv_predicted_12m", facts.last_day, ALL] = ratio(sum(predicted), len(predicted))
     return found
 
 
-def cohorts(facts: Facts) -> dict[tuple[date, int], tuple[int, int | None, Decimal | None, Decimal | None]]:
-    """(month of first orders, months since) → size, persons who came back, their share, what all of them bought."""
+def cohorts(facts: Facts) -> dict[tuple[date, int], Cohort]:
+    """(month of first orders, months since) → size, persons who came back, their share, all purchases, their margin."""
     members: dict[date, list[str]] = defaultdict(list)
     for person, first in facts.firsts.items():
         members[month_of(day_of(first["ordered_at"]))].append(person)
-    found: dict[tuple[date, int], tuple[int, int | None, Decimal | None, Decimal | None]] = {}
+    found: dict[tuple[date, int], Cohort] = {}
     for cohort, persons in members.items():
         number = 0
         while (month := months_later(cohort, number)) <= facts.last_day:
@@ -190,10 +210,11 @@ def cohorts(facts: Facts) -> dict[tuple[date, int], tuple[int, int | None, Decim
             }
             back = sum(any(map(is_purchase, orders)) for orders in bought.values())
             net = sum((order["net_amount_reporting"] for orders in bought.values() for order in orders), ZERO)
+            left = sum((margin(facts, order) for orders in bought.values() for order in orders), ZERO)
             is_open = months_later(month, 1) > facts.last_day + timedelta(days=1)
             found[cohort, number] = (
-                (len(persons), None, None, None) if is_open
-                else (len(persons), back, ratio(back, len(persons))[2], net)
+                (len(persons), None, None, None, None) if is_open
+                else (len(persons), back, ratio(back, len(persons))[2], net, left)
             )  # fmt: skip
             number += 1
     return found
@@ -217,22 +238,47 @@ def monthly(facts: Facts) -> dict[tuple[str, date, str, str], Figure]:
         before = months_later(month, -12)
         gain = whole("net_revenue", month) - whole("net_revenue", before) - cost if earliest <= before else None
         found["marketing_roi", month, ALL, ALL] = ratio(gain, cost)
+    for (month, audience), incremental in holdouts(facts).items():
+        cost = whole("marketing_cost", month)
+        found["incremental_roi", month, ALL, audience] = ratio(incremental - cost, cost)
     back = cohorts(facts)
     for cohort in {cohort for cohort, _ in back}:
         cac = found["cac", cohort, ALL, ALL]
         earned, paid = ZERO, None
         for number in range(sum(of == cohort for of, _ in back)):
-            size, _, _, net = back[cohort, number]
-            if net is None or paid is not None:
+            size, _, _, _, left = back[cohort, number]
+            if left is None or paid is not None:
                 break
-            earned += net
+            earned += left
             # Whole cents on both sides: nothing is rounded before it is compared.
-            if earned * facts.margin_share * cac[1] >= cac[0] * size:
+            if earned * cac[1] >= cac[0] * size:
                 paid = number
         found["payback_months", cohort, ALL, ALL] = amount(paid, paid is not None)
     return {
         key: figure for key, figure in found.items() if months_later(key[1], 1) <= facts.last_day + timedelta(days=1)
     }
+
+
+def holdouts(facts: Facts) -> dict[tuple[date, str], Decimal]:
+    """(month, audience) → what the contacted bought, less what as many of those held out would have."""
+    found: dict[tuple[date, str], Decimal] = {}
+    for audience in {row["audience"] for row in facts.audience_members}:
+        members = [row for row in facts.audience_members if row["audience"] == audience]
+        month = min(month_of(row["member_since"]) for row in members)
+        while month <= facts.last_day:
+            net: dict[str, list[Decimal]] = {"contacted": [], "held_out": [], "contaminated": []}
+            for row in members:
+                if month_of(row["member_since"]) <= month:
+                    days = [(day_of(o["ordered_at"]), o) for o in facts.of_person.get(row["customer_id"], [])]
+                    net[row["arm"]].append(
+                        sum((o["net_amount_reporting"] for day, o in days
+                             if month_of(day) == month and day > row["member_since"]), ZERO)
+                    )  # fmt: skip
+            if net["contacted"] and net["held_out"]:
+                expected = ratio(sum(net["held_out"]) * len(net["contacted"]), len(net["held_out"]))[2]
+                found[month, audience] = sum(net["contacted"], ZERO) - (expected or ZERO)
+            month = months_later(month, 1)
+    return found
 
 
 def retention(facts: Facts, new: dict[date, Decimal | None]) -> dict[tuple[str, date, str, str], Figure]:

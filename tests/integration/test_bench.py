@@ -17,5 +17,8 @@ def test_the_last_line_is_one_json_object_with_every_part():
     )  # fmt: skip
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     figures = json.loads(outcome.stdout.splitlines()[-1])
-    assert {"machine", "files", "sources", "identity", "attribution"} == set(figures)
+    assert {"machine", "files", "sources", "identity", "attribution", "customers"} == set(figures)
     assert all(figures[part] for part in figures)
+    moved = figures["customers"]["following_night"]
+    assert moved["people"] > 0
+    assert {"rfm", "lifecycle"} <= set(moved["ratio_by_part"])

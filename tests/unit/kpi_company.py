@@ -22,7 +22,7 @@ __all__ = ["ALL", "AS_OF", "DAY", "MACROS", "Company", "Nights", "insert", "loca
 AS_OF = datetime(2026, 6, 30, 18, tzinfo=UTC)
 DAY = timedelta(days=1)
 MACROS = ("types", "reporting", "marts_time", "marts_money", "marts_incremental", "kpis", "rfm")
-MODELS = ("kpi_daily", "cohort_retention", "kpi_monthly")
+MODELS = ("int_orders__margins", "int_kpis__holdouts", "kpi_daily", "cohort_retention", "kpi_monthly")
 BEFORE = {
     "kpis": (
         "kpi varchar, month date, channel varchar, variant varchar, value decimal(24, 6),"
@@ -36,8 +36,16 @@ TABLES = {
         "order_id": "varchar", "customer_id": "varchar", "channel": "varchar", "ordered_at": "timestamptz",
         "reporting_date": "date", "due_amount": "decimal(18, 3)", "net_amount": "decimal(18, 3)",
         "net_amount_reporting": "decimal(18, 3)", "is_valid": "boolean", "customer_order_number": "integer",
-        "refund_amount": "decimal(18, 3)",
+        "refund_amount": "decimal(18, 3)", "net_sales_amount": "decimal(18, 3)", "fx_rate": "decimal(20, 12)",
     },
+    "order_lines": {
+        "order_id": "varchar", "sku": "varchar", "quantity": "decimal(18, 3)", "refunded_quantity": "decimal(18, 3)",
+        "is_gift_card": "boolean",
+    },
+    "audience_members": {
+        "audience": "varchar", "customer_id": "varchar", "arm": "varchar", "member_since": "date",
+    },
+    "customer_value": {"predicted_value_12m": "decimal(18, 3)"},
     "customers": {
         "customer_id": "varchar", "source_systems": "varchar", "is_anonymous": "boolean",
         "marketing_consent": "boolean",
@@ -81,6 +89,7 @@ class Company:
 
     def __init__(self, as_of: datetime, margin_share: str = "0.40") -> None:
         self.as_of, self.margin_share = as_of, margin_share
+        self.costs: dict[str, Decimal] = {}
         self.rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
 
     def add(self, table: str, **cells: Any) -> None:
@@ -92,13 +101,18 @@ class Company:
             "orders",
             order_id=f"o{len(self.rows['orders'])}", customer_id=customer, ordered_at=at, reporting_date=day_of(at),
             due_amount=Decimal(due or net), net_amount=amount, net_amount_reporting=amount,
-            refund_amount=Decimal(due or net) - amount,
+            refund_amount=Decimal(due or net) - amount, net_sales_amount=amount, fx_rate=Decimal(1),
             **{"channel": "shop", "is_valid": True} | cells,
         )  # fmt: skip
         if customer and all(row["customer_id"] != customer for row in self.rows["customers"]):
             self.add(
                 "customers", customer_id=customer, source_systems="shop", is_anonymous=False, marketing_consent=False
             )
+
+    def line(self, order: int, sku: str, quantity: int, given_back: int | None = None) -> None:
+        """An article of the order that was placed as the n-th, counted from 0."""
+        self.add("order_lines", order_id=f"o{order}", sku=sku, quantity=Decimal(quantity), is_gift_card=False,
+                 refunded_quantity=None if given_back is None else Decimal(given_back))  # fmt: skip
 
     def touch(self, customer: str, channel: str, at: datetime) -> None:
         self.add(
@@ -126,6 +140,8 @@ class Company:
             tickets=self.rows["service_tickets"], messages=self.rows["messages"], ads=self.rows["ad_performance"],
             touchpoints=self.rows["touchpoints"], attribution=[], fitted_weights=[], journey_steps=[],
             channel_of_platform={"ads": "paid"}, margin_share=Decimal(self.margin_share),
+            values=self.rows["customer_value"], order_lines=self.rows["order_lines"], costs=self.costs,
+            audience_members=self.rows["audience_members"],
         )  # fmt: skip
 
     def built(self, *models: str) -> duckdb.DuckDBPyConnection:
@@ -147,6 +163,10 @@ class Company:
         db.execute(
             f"create table seeds.kpi_config as select cast({self.margin_share} as decimal(9, 4)) as margin_share"
         )
+        db.execute("create schema intermediate")
+        db.execute("create table seeds.currencies as select 'CNY' as currency, 2 as minor_unit")
+        db.execute("create table seeds.product_costs (sku varchar, unit_cost decimal(18, 3))")
+        insert(db, "seeds.product_costs", list(self.costs.items()))
         for model in models or MODELS:
             build(db, model)
         return db
@@ -170,7 +190,6 @@ class Nights:
         self.night += 1
         db = company.built()
         db.execute(f"alter table ops.run_parameters add column night integer default {self.night}")
-        db.execute("create schema intermediate")
         db.execute("create table intermediate.int_fx__daily_rates (currency varchar, date date, rate decimal(20, 8))")
         insert(db, "intermediate.int_fx__daily_rates", rates)
         db.execute(

@@ -14,10 +14,7 @@ from bench.rendered import Models
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 ZONE = "Asia/Shanghai"
-BUILT = (
-    *("int_customers__gap_medians", "int_customers__lifecycle_people", "int_customers__order_gaps"),
-    "customer_lifecycle",
-)
+BUILT = (*("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),)
 CONFIG = {
     "mode": "adaptive", "at_risk_factor": "1.5", "dormant_factor": "3", "lost_factor": "6", "prior_gaps": 2,
     "min_category_gaps": 30, "min_gap_days": 7, "max_gap_days": 365, "default_gap_days": 40, "at_risk_days": 60,
@@ -127,8 +124,8 @@ class People:
 
     def gaps(self) -> dict[str, float]:
         """Order → the usual gap at it, in days."""
-        found = self.db.execute("select order_id, usual_gap_seconds / 86400 from int_customers__order_gaps").fetchall()
-        return dict(found)
+        gaps = self.models.rendered("{{ usual_gaps('int_customers__lifecycle_people') }}")
+        return dict(self.db.execute(f"select order_id, usual_gap_seconds / 86400 from ({gaps})").fetchall())
 
     @staticmethod
     def day(at: datetime) -> date:

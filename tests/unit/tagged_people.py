@@ -6,7 +6,6 @@ have.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +32,8 @@ GIVEN = {
     "orders": "order_id varchar, customer_id varchar, channel varchar, is_valid boolean, gross_amount_reporting"
     " decimal(18, 3), discount_amount decimal(18, 3), discount_amount_reporting decimal(18, 3), due_amount_reporting"
     " decimal(18, 3), refund_amount decimal(18, 3), refund_amount_reporting decimal(18, 3), net_amount_reporting"
-    " decimal(18, 3), reporting_date date, ordered_at timestamptz, cancelled_at timestamptz, _fingerprint ubigint",
+    " decimal(18, 3), reporting_date date, ordered_at timestamptz, cancelled_at timestamptz, due_amount decimal(18, 3),"
+    " net_amount decimal(18, 3), _fingerprint ubigint",
     "order_lines": "order_id varchar, category varchar, net_amount_reporting decimal(18, 3), is_gift_card boolean",
     "refunds": "customer_id varchar, kind varchar, is_counted boolean",
     "touchpoints": "customer_id varchar, touchpoint_type varchar, is_session_start boolean, occurred_at timestamptz",
@@ -44,7 +44,6 @@ GIVEN = {
     " next_stage_at timestamptz",
     "customer_value": "customer_id varchar, historic_margin decimal(18, 3), alive_probability decimal(9, 6),"
     " predicted_purchases_12m decimal(18, 6), predicted_value_12m decimal(18, 3)",
-    "int_customers__order_gaps": "customer_id varchar, ordered_at timestamptz, next_ordered_at timestamptz",
 }
 DAY = timedelta(days=1)
 
@@ -91,7 +90,8 @@ class People:
                 "gross_amount_reporting": net + discount + refund, "discount_amount": discount,
                 "discount_amount_reporting": discount, "due_amount_reporting": net + refund, "refund_amount": refund,
                 "refund_amount_reporting": refund, "net_amount_reporting": net, "reporting_date": self.day(at),
-                "ordered_at": at, "cancelled_at": None if is_valid else at,
+                "ordered_at": at, "cancelled_at": None if is_valid else at, "due_amount": net + refund,
+                "net_amount": net,
             }
         )  # fmt: skip
         self.given["order_lines"] += [
@@ -225,11 +225,6 @@ class People:
                  "first_order_at": orders[0]["ordered_at"] if orders else None,
                  "last_order_at": orders[-1]["ordered_at"] if orders else None} | about
             )  # fmt: skip
-            times = [order["ordered_at"] for order in orders]
-            rows["int_customers__order_gaps"] += [
-                {"customer_id": name, "ordered_at": one, "next_ordered_at": other}
-                for one, other in itertools.zip_longest(times, times[1:])
-            ]
         for name, columns in GIVEN.items():
             names = [column.split()[0] for column in re.split(r", (?!\d)", columns)]
             self._table(name, columns, [tuple(row.get(column) for column in names) for row in rows[name]])

@@ -36,6 +36,7 @@ def test_a_company_without_anything():
     db = Company(AS_OF).built()
     assert db.execute("select kpi, value from marts.kpi_daily order by kpi").fetchall() == [
         ("cross_source_rate", None),
+        ("ltv_predicted_12m", None),
         ("reachable_customers", Decimal(0)),
     ]
     for table in ("kpi_monthly", "cohort_retention"):
@@ -164,6 +165,61 @@ def test_the_first_month_that_pays_back(cost: str, months: int | None):
     company.order("ann", local(2026, 3, 10), net="10")
     company.order("ann", AS_OF + DAY, net="1000")
     assert of_month(company.built(), "payback_months", date(2026, 1, 1)) == (months, months is not None)
+
+
+@pytest.mark.parametrize(
+    ("costs", "months"),
+    [({}, 0), ({"milk": "6"}, 2), ({"milk": "6", "cup": "1"}, 1), ({"milk": "5", "cup": "30"}, None)],
+)
+def test_known_costs_pay_back_and_a_share_of_net_where_one_is_unknown(costs: dict[str, str], months: int | None):
+    """The second order has a cup in it; without its cost, two fifths of the net stand for what that order left."""
+    company = Company(AS_OF)
+    company.costs = {sku: Decimal(cost) for sku, cost in costs.items()}
+    company.cost(date(2026, 1, 5), "7")
+    company.order("ann", local(2026, 1, 10), net="20")
+    company.line(0, "milk", 3)
+    company.order("ann", local(2026, 2, 10), net="12")
+    company.line(1, "milk", 2, 1)
+    company.line(1, "cup", 1)
+    company.order("ann", local(2026, 3, 10), net="40")
+    margins = recompute_kpis.cohorts(company.facts())
+    db = company.built()
+    assert of_month(db, "payback_months", date(2026, 1, 1)) == (months, months is not None)
+    found = db.execute("select months_since, margin_reporting from marts.cohort_retention order by 1").fetchall()
+    assert found == [(number, margins[date(2026, 1, 1), number][4]) for number in range(len(found))]
+
+
+def test_what_a_holdout_tells_is_what_the_contacted_bought_more():
+    company = Company(AS_OF)
+    company.cost(date(2026, 5, 5), "18")
+    for name, arm, net in (
+        ("a", "contacted", "40"), ("b", "contacted", "20"), ("c", "contacted", "0"), ("d", "held_out", "11"),
+        ("e", "held_out", "0"), ("f", "contaminated", "900"),
+    ):  # fmt: skip
+        company.add("audience_members", audience="lapsed", customer_id=name, arm=arm, member_since=date(2026, 5, 9))
+        company.order(name, local(2026, 5, 9), net="500")
+        company.order(name, local(2026, 5, 10), net=net)
+    company.add(
+        "audience_members", audience="all told", customer_id="a", arm="contacted", member_since=date(2026, 4, 1)
+    )
+    company.numbered()
+    ours = recompute_kpis.monthly(company.facts())
+    found = company.built().execute(
+        "select month, variant, numerator, denominator, value from marts.kpi_monthly where kpi = 'incremental_roi'"
+    )
+    may, june = sorted(found.fetchall())
+    assert may == (date(2026, 5, 1), "lapsed", Decimal("25.5"), 18, Decimal("1.416667"))
+    assert june == (date(2026, 6, 1), "lapsed", 0, 0, None), "nothing was bought, and nothing spent"
+    assert ours["incremental_roi", date(2026, 5, 1), ALL, "lapsed"][:2] == (Decimal("25.5"), 18)
+    assert sum(kpi == "incremental_roi" for kpi, *_ in ours) == 2
+
+
+def test_who_has_no_prediction_is_not_in_the_mean():
+    company = Company(AS_OF)
+    for predicted in ("90", "30.5", None):
+        company.add("customer_value", predicted_value_12m=predicted)
+    company.order("ann", local(2026, 1, 10))
+    assert value(company.built(), "ltv_predicted_12m", date(2026, 6, 30)) == (Decimal("60.25"), True)
 
 
 def test_an_order_after_the_second_channel_and_within_thirty_days():
@@ -309,5 +365,6 @@ def test_any_company_has_the_figures_of_the_definitions_in_whatever_order_its_ro
     assert {(kpi, at, channel, variant): tuple(figure) for kpi, at, channel, variant, *figure in db.execute(
         f"select kpi, month, channel, variant, {figures} from marts.kpi_monthly").fetchall()} == monthly  # fmt: skip
     assert {(cohort, number): tuple(figure) for cohort, number, *figure in db.execute(
-        "select cohort_month, months_since, cohort_size, persons_retained, retention_rate, net_amount_reporting"
+        "select cohort_month, months_since, cohort_size, persons_retained, retention_rate, net_amount_reporting,"
+        " margin_reporting"
         " from marts.cohort_retention").fetchall()} == cohorts  # fmt: skip

@@ -13,7 +13,8 @@ from bench.rendered import Models
 
 BUILT = (
     *("int_customers__purchase_days", "int_customers__value_histories", "int_customers__value_holdout"),
-    *("int_customers__value_fits", "int_customers__value_predictions", "int_customers__value_states"),
+    *("int_customers__value_fits", "int_customers__value_predictions", "int_orders__margins"),
+    "int_customers__value_states",
     *("customer_value", "customer_value_models"),
 )
 

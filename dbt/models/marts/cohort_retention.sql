@@ -12,6 +12,18 @@ with orders as (
 
 ),
 
+margins as (
+
+    select * from {{ ref('int_orders__margins') }}
+
+),
+
+kpi_config as (
+
+    select * from {{ ref('kpi_config') }}
+
+),
+
 run_parameters as (
 
     select
@@ -47,9 +59,16 @@ bought as (
         firsts.cohort_month,
         orders.month,
         count(distinct orders.customer_id) filter (where orders.is_qualifying) as persons_retained,
-        sum(orders.net_amount_reporting) as net_amount
+        sum(orders.net_amount_reporting) as net_amount,
+        -- Where the cost of something is not known, a share of the order's net stands for its margin.
+        sum(coalesce(
+            margins.margin_reporting,
+            {{ round_money('orders.net_amount_reporting * kpi_config.margin_share', reporting_minor_unit()) }}
+        )) as margin
     from orders
     inner join firsts on orders.customer_id = firsts.customer_id
+    inner join margins on orders.order_id = margins.order_id
+    cross join kpi_config
     group by firsts.cohort_month, orders.month
 
 ),
@@ -106,6 +125,11 @@ final as (
             -- Unknown, not 0, where no order of theirs has an exchange rate.
             else {{ money('bought.net_amount') }}
         end as net_amount_reporting,
+        case
+            when not closed.is_complete then null
+            when bought.month is null then {{ money('0') }}
+            else {{ money('bought.margin') }}
+        end as margin_reporting,
         closed.is_complete,
         closed.cohort_month,
         closed.month

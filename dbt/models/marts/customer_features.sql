@@ -67,12 +67,6 @@ customer_value as (
 
 ),
 
-order_gaps as (
-
-    select * from {{ ref('int_customers__order_gaps') }}
-
-),
-
 bought as (
 
     select
@@ -180,15 +174,24 @@ chargebacks as (
 
 ),
 
+order_gaps as (
+
+    select
+        customer_id,
+        epoch(ordered_at) - epoch(lag(ordered_at) over (partition by customer_id order by ordered_at)) as gap_seconds
+    from orders
+    where is_valid and {{ is_purchase('due_amount', 'net_amount') }}
+
+),
+
 cycles as (
 
     select
-        order_gaps.customer_id,
-        median(epoch(order_gaps.next_ordered_at) - epoch(order_gaps.ordered_at)) as median_seconds
+        customer_id,
+        median(gap_seconds) as median_seconds
     from order_gaps
-    inner join people on order_gaps.customer_id = people.customer_id
-    where order_gaps.next_ordered_at is not null
-    group by order_gaps.customer_id
+    where gap_seconds is not null
+    group by customer_id
 
 ),
 

@@ -3,18 +3,26 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_restated(ref('int_customers__lifecycle_people'), 'customer_id', moved_by_the_as_of()) }}"
+    pre_hook="{{ delete_moved_people() }}"
 ) }}
 
 with people as (
 
-    {{ missing_keys(ref('int_customers__lifecycle_people'), 'customer_id') }}
+    select people.*
+    from {{ ref('int_customers__lifecycle_people') }} as people
+    {%- if is_incremental() %}
+    where
+        not exists (
+            select 1 from {{ this }} as shown
+            where shown.customer_id = people.customer_id and shown.left_at is null
+        )
+    {%- endif %}
 
 ),
 
 order_gaps as (
 
-    select * from {{ ref('int_customers__order_gaps') }}
+    {{ usual_gaps('people') }}
 
 ),
 
@@ -32,7 +40,6 @@ with_previous as (
             partition by order_gaps.customer_id order by order_gaps.qualifying_number
         ) as previous_dormant_at
     from order_gaps
-    inner join people on order_gaps.customer_id = people.customer_id
 
 ),
 

@@ -31,7 +31,7 @@ scales as (
     where
         is_shown
         {% if is_incremental() %}
-        and (is_fresh or as_of_date not in (select built.as_of_date from {{ this }} as built))
+        and (is_fresh or as_of_date not in (select distinct built.as_of_date from {{ this }} as built))
         {% endif %}
 
 ),

@@ -102,6 +102,7 @@ made_of as (
         ('cross_channel_conversion', touched, 0, 2),
         ('cross_channel_share', touched, 0, 0),
         ('marketing_roi', money + ['ads'], ever, 0),
+        ('incremental_roi', money + ['persons', 'ads'], 0, 0),
         ('payback_months', money + ['persons', 'ads'], ever, ever),
         ('roas', touched + ['refunds', 'ads', 'rates'], 2, 2),
         ('journey_completion', touched, ever, ever)

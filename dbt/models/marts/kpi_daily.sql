@@ -36,6 +36,12 @@ ad_performance as (
 
 ),
 
+customer_value as (
+
+    select * from {{ ref('customer_value') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -197,6 +203,18 @@ known as (
 
 ),
 
+predicted as (
+
+    select
+        run_parameters.as_of_date as date,
+        coalesce(sum(customer_value.predicted_value_12m), 0) as net_amount,
+        count(customer_value.predicted_value_12m) as persons
+    from run_parameters
+    left join customer_value on true
+    group by run_parameters.as_of_date
+
+),
+
 by_channel as (
 
     {%- set windowed = {'is_complete': 'is_complete'} %}
@@ -236,7 +254,8 @@ of_the_company as (
         ('marketing_cost', 'spent', 'cost', none, {}),
         ('cac', 'acquiring', 'cost', 'new_customers', {}),
         ('cross_source_rate', 'known', 'across_sources', 'persons', {}),
-        ('reachable_customers', 'known', 'reachable', none, {})
+        ('reachable_customers', 'known', 'reachable', none, {}),
+        ('ltv_predicted_12m', 'predicted', 'net_amount', 'persons', {})
     ]) }}
 
 ),

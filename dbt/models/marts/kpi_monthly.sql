@@ -8,7 +8,7 @@ with kpi_daily as (
         cast(date_trunc('month', date) as date) as month
     from {{ ref('kpi_daily') }}
     -- Of these only tonight's state is known.
-    where kpi not in ('cross_source_rate', 'reachable_customers')
+    where kpi not in ('cross_source_rate', 'reachable_customers', 'ltv_predicted_12m')
 
 ),
 
@@ -80,9 +80,9 @@ journey_funnel as (
 
 ),
 
-kpi_config as (
+holdouts as (
 
-    select * from {{ ref('kpi_config') }}
+    select * from {{ ref('int_kpis__holdouts') }}
 
 ),
 
@@ -324,13 +324,25 @@ compared as (
 
 ),
 
+tried as (
+
+    select
+        holdouts.month,
+        holdouts.audience,
+        holdouts.incremental_amount - coalesce(money.cost, 0) as gain,
+        coalesce(money.cost, 0) as cost
+    from holdouts
+    left join money on holdouts.month = money.month
+
+),
+
 earned as (
 
     select
         cohort_month,
         cohort_size,
         months_since,
-        sum(net_amount_reporting) over (partition by cohort_month order by months_since) as net_amount
+        sum(margin_reporting) over (partition by cohort_month order by months_since) as margin
     from cohort_retention
     where is_complete
 
@@ -341,12 +353,11 @@ paid_back as (
     select
         earned.cohort_month as month,
         min(earned.months_since) filter (
-            where {{ money('earned.net_amount') }} * kpi_config.margin_share * money.new_customers
+            where {{ money('earned.margin') }} * money.new_customers
             >= {{ money('money.cost') }} * earned.cohort_size
         ) as months
     from earned
     inner join money on earned.cohort_month = money.month
-    cross join kpi_config
     group by earned.cohort_month
 
 ),
@@ -395,6 +406,7 @@ unioned as (
         ('cross_channel_conversion', 'converted', 'converted', 'watched', {'is_complete': 'is_complete'}),
         ('cross_channel_share', 'across_share', 'persons_across', 'persons', {}),
         ('marketing_roi', 'compared', 'gain', 'cost', {}),
+        ('incremental_roi', 'tried', 'gain', 'cost', {'variant': 'audience'}),
         ('payback_months', 'paid_back', 'months', none, {'is_complete': 'months is not null'}),
         ('cac', 'advertised', 'cost', 'new_customers', by_model),
         ('roas', 'advertised', 'revenue', 'cost', by_model),

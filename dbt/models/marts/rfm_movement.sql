@@ -46,15 +46,24 @@ ranked as (
 
 ),
 
+month_ends as (
+
+    select distinct
+        month_number,
+        as_of_date
+    from customer_rfm
+
+),
+
 -- A month has moves when the one before has an end, too.
 ends as (
 
-    select distinct
+    select
         later.month_number,
         later.as_of_date,
         earlier.as_of_date as from_as_of_date
-    from customer_rfm as later
-    inner join customer_rfm as earlier on later.month_number = earlier.month_number + 1
+    from month_ends as later
+    inner join month_ends as earlier on later.month_number = earlier.month_number + 1
 
 ),
 
@@ -82,22 +91,33 @@ moved_to as (
 
 ),
 
+-- Two ids of one person count once.
+persons_from as (
+
+    select * from moved_from
+    where is_person
+
+),
+
 moves as (
 
     select
-        coalesce(moved_from.month_number, moved_to.month_number) as month_number,
-        coalesce(moved_from.from_segment, '(none)') as from_segment,
+        coalesce(persons_from.month_number, moved_to.month_number) as month_number,
+        coalesce(persons_from.from_segment, '(none)') as from_segment,
         case
-            when moved_from.month_number is not null and not moved_from.is_person then 'merged'
-            when moved_from.month_number is not null and moved_from.customer_id is null then 'erased'
+            when persons_from.month_number is not null and persons_from.customer_id is null then 'erased'
             else coalesce(moved_to.to_segment, '(none)')
         end as to_segment
-    from moved_from
+    from persons_from
     full outer join moved_to
-        on
-            moved_from.month_number = moved_to.month_number
-            and moved_from.customer_id = moved_to.customer_id
-            and moved_from.is_person
+        on persons_from.month_number = moved_to.month_number and persons_from.customer_id = moved_to.customer_id
+    union all
+    select
+        month_number,
+        from_segment,
+        'merged' as to_segment
+    from moved_from
+    where not is_person
 
 ),
 

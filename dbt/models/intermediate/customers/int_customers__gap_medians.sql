@@ -20,23 +20,35 @@ run_parameters as (
 
 ),
 
--- A quarter that has closed and of which no publication told yet how long gaps usually were.
+-- Quarters that have closed and of which no publication told yet how long gaps usually were.
+quarters as (
+
+    select
+        unnest(generate_series(
+            date_trunc('quarter', (select min(valid_orders.reporting_date) from valid_orders)),
+            date_trunc('quarter', run_parameters.as_of_date + 1) - interval 3 months,
+            interval 3 months
+        )) as begins_at
+    from run_parameters
+
+),
+
+undecided as (
+
+    select cast(begins_at as date) as quarter
+    from quarters
+    where cast(begins_at as date) not in (select decided_medians.quarter from decided_medians)
+
+),
+
 undecided_orders as (
 
     select
         valid_orders.order_id,
         valid_orders.customer_id,
-        cast(date_trunc('quarter', valid_orders.reporting_date) as date) as quarter
+        undecided.quarter
     from valid_orders
-    cross join run_parameters
-    where
-        cast(date_trunc('quarter', valid_orders.reporting_date) as date) + interval 3 months
-        <= run_parameters.as_of_date + 1
-        and not exists (
-            select 1
-            from decided_medians
-            where decided_medians.quarter = date_trunc('quarter', valid_orders.reporting_date)
-        )
+    inner join undecided on cast(date_trunc('quarter', valid_orders.reporting_date) as date) = undecided.quarter
 
 ),
 

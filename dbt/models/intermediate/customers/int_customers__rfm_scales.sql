@@ -80,8 +80,7 @@ placed as (
         measure,
         x,
         sum(people) over rising - people as first_person,
-        sum(people) over rising as until_person,
-        sum(people) over (partition by as_of_date, measure) as population
+        sum(people) over rising as until_person
     from counted
     window rising as (partition by as_of_date, measure order by x)
 
@@ -111,8 +110,8 @@ wanted as (
         select
             as_of_date,
             measure,
-            max(population) as population
-        from placed
+            sum(people) as population
+        from counted
         group by as_of_date, measure
     ) as populations
     cross join settings

@@ -106,7 +106,6 @@ purchases as (
 
     select
         windows.as_of_date,
-        windows.basis,
         valid_orders.customer_id,
         valid_orders.reporting_date,
         valid_orders.due_amount_reporting - coalesce(given_back.amount_reporting, 0) as net_amount_reporting
@@ -138,12 +137,11 @@ summed as (
     select
         customer_id,
         as_of_date,
-        basis,
         max(reporting_date) as last_order_date,
         count(*) as frequency,
         sum(net_amount_reporting) as net_amount_reporting
     from purchases
-    group by customer_id, as_of_date, basis
+    group by customer_id, as_of_date
 
 ),
 
@@ -152,12 +150,13 @@ final as (
     select
         summed.customer_id,
         summed.as_of_date,
-        summed.basis,
+        windows.basis,
         summed.last_order_date,
         cast(summed.frequency as integer) as frequency,
         {{ money('coalesce(summed.net_amount_reporting, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
             as monetary
     from summed
+    inner join windows on summed.as_of_date = windows.as_of_date
     left join unlinked_returns
         on summed.customer_id = unlinked_returns.customer_id and summed.as_of_date = unlinked_returns.as_of_date
 

@@ -27,16 +27,39 @@ known_customers as (
 
 ),
 
-categories as (
+-- Most orders are of one category, and need no sums.
+listed as (
 
     select
         order_id,
-        category,
-        sum(net_amount) as net_amount
+        min(category) as category,
+        min(category) <> max(category) as is_mixed
     from order_lines
     where category is not null
-    group by order_id, category
-    qualify row_number() over (partition by order_id order by sum(net_amount) desc, category) = 1
+    group by order_id
+
+),
+
+mixed as (
+
+    select
+        order_lines.order_id,
+        order_lines.category,
+        sum(order_lines.net_amount) as net_amount
+    from order_lines
+    inner join listed on order_lines.order_id = listed.order_id
+    where order_lines.category is not null and listed.is_mixed
+    group by order_lines.order_id, order_lines.category
+
+),
+
+largest as (
+
+    select
+        order_id,
+        category
+    from mixed
+    qualify row_number() over (partition by order_id order by net_amount desc, category asc) = 1
 
 ),
 
@@ -46,7 +69,7 @@ final as (
         orders.order_id,
         orders.customer_id,
         orders.source_system,
-        categories.category,
+        coalesce(largest.category, listed.category) as category,
         orders.due_amount,
         orders.net_amount,
         orders.due_amount_reporting,
@@ -56,7 +79,8 @@ final as (
         orders.ordered_at
     from orders
     inner join known_customers on orders.customer_id = known_customers.customer_id
-    left join categories on orders.order_id = categories.order_id
+    left join listed on orders.order_id = listed.order_id
+    left join largest on orders.order_id = largest.order_id
     where orders.is_valid
 
 )

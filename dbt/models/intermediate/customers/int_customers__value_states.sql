@@ -7,27 +7,15 @@ with valid_orders as (
 
 ),
 
-orders as (
+margins as (
 
-    select * from {{ ref('orders') }}
-
-),
-
-order_lines as (
-
-    select * from {{ ref('order_lines') }}
+    select * from {{ ref('int_orders__margins') }}
 
 ),
 
 refunds as (
 
     select * from {{ ref('refunds') }}
-
-),
-
-product_costs as (
-
-    select * from {{ ref('product_costs') }}
 
 ),
 
@@ -61,42 +49,6 @@ value_config as (
 
 ),
 
-kept_articles as (
-
-    select
-        order_id,
-        case when is_gift_card then 0 else quantity - coalesce(refunded_quantity, 0) end as quantity,
-        sku
-    from order_lines
-    where exists (select 1 from product_costs)
-
-),
-
-order_costs as (
-
-    select
-        kept_articles.order_id,
-        sum(kept_articles.quantity * coalesce(product_costs.unit_cost, 0)) as cost,
-        bool_and(kept_articles.quantity <= 0 or product_costs.unit_cost is not null) as is_known
-    from kept_articles
-    left join product_costs on kept_articles.sku = product_costs.sku
-    group by kept_articles.order_id
-
-),
-
--- NULL as soon as the cost of anything that was kept is not known.
-margins as (
-
-    select
-        orders.order_id,
-        orders.net_amount_reporting,
-        {{ round_money('orders.net_sales_amount * orders.fx_rate', reporting_minor_unit()) }} as sales_amount,
-        case when order_costs.is_known then order_costs.cost end as cost
-    from orders
-    left join order_costs on orders.order_id = order_costs.order_id
-
-),
-
 unlinked_returns as (
 
     select
@@ -113,9 +65,9 @@ bought as (
     select
         valid_orders.customer_id,
         sum(margins.net_amount_reporting) as net_amount_reporting,
-        sum(margins.sales_amount - margins.cost) filter (where valid_orders.is_qualifying) as margin,
+        sum(margins.margin_reporting) filter (where valid_orders.is_qualifying) as margin,
         count(*) filter (where valid_orders.is_qualifying) as purchases,
-        count(margins.sales_amount - margins.cost) filter (where valid_orders.is_qualifying) as purchases_with_cost
+        count(margins.margin_reporting) filter (where valid_orders.is_qualifying) as purchases_with_cost
     from valid_orders
     inner join margins on valid_orders.order_id = margins.order_id
     group by valid_orders.customer_id
