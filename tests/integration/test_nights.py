@@ -26,7 +26,7 @@ MARTS = [
     "journey_steps", "journey_funnel",
     "kpi_daily", "kpi_monthly", "cohort_retention", "rfm_movement",
 ]  # fmt: skip
-OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
+OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine", "quarantine_shares"]
 
 
 def check_nothing_is_lost(home: Home) -> None:
@@ -270,7 +270,9 @@ def home_rows(home: Home, table: str) -> int:
     return home.query(f"select count(*) from {table}")[0][0]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/value.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/attribution.md", "docs/lifecycle.md", "docs/quarantine.md", "docs/value.md"]
+)
 def test_every_query_of_a_page_answers(company: Home, page: str):
     queries = re.findall(r"```sql\n(.*?)```", (PROJECT / page).read_text(), flags=re.S)
     assert queries
