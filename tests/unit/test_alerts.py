@@ -176,7 +176,7 @@ def test_a_process_that_dies_at_any_step_repeats_one_message_at_most(tmp_path, h
     alerting.begin(night(home))
     with monkeypatch.context() as dying:
         if step == "before it is noted":
-            dying.setattr(Journal, "raise_", die)
+            dying.setattr(Journal, "raised", die)
         elif step == "before it is sent":
             dying.setattr(alerting, "_deliver", die)
         else:
