@@ -15,7 +15,7 @@ from expectations import Result, suites
 from ingestion import Ledger
 
 SUITE = "marts"
-IDENTITY_SUITE = "ops"
+OPS_SUITE = "ops"
 SHARES = asset_key("ops", quarantine_shares.TABLE)
 # A mart has to have rows when one of the staged tables behind it has; with none behind it, it may be empty.
 FED_BY = {
@@ -50,10 +50,10 @@ def quarantine_table() -> dg.AssetSpec:
 
 
 def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
-    """The checks of the marts and of what happens to ids; one that blocks holds the publication back."""
+    """The checks of the marts, of ids that move, and of quarantine; one that blocks holds the publication back."""
     wanted = [
         spec
-        for suite in map(suites.load_suite, (SUITE, IDENTITY_SUITE))
+        for suite in map(suites.load_suite, (SUITE, OPS_SUITE))
         for spec in checks.specs(suite.name, suite.schema, suite.tables, blocking=True)
     ]
 
@@ -75,7 +75,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
                     "source_rows": {quarantine_shares.TABLE: len(shares)},
                     **changes.bounds(night.accept_restatement),
                 },
-                suite=IDENTITY_SUITE,
+                suite=OPS_SUITE,
             )
             refusing = {result.table_name for result in moves if expectations.refuses(result)}
             if "identity_changes" in refusing:
