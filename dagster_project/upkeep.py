@@ -70,9 +70,9 @@ def backup(house: House, options: argparse.Namespace) -> int:
         made = backups.make(house, to)
     except backups.BackupFailed as problem:
         return say(options.verbose, problem, _FAILED)
-    print(
-        f"{to}: {made.files:,} files, {made.bytes:,} bytes; {made.copied:,} files, {made.bytes_copied:,} bytes were new"
-    )
+    total = sum(entry["bytes"] for entry in made.sums.values())
+    new = f"{made.copied:,} contents, {made.bytes_copied:,} bytes were new"
+    print(f"{to}: {len(made.sums):,} files, {total:,} bytes; {new}")
     return 0
 
 
