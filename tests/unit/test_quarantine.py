@@ -66,33 +66,41 @@ def judged(home, published=()):
         home.warehouse, {"as_of": NOW, "source_rows": {quarantine_shares.TABLE: len(shares)}}, suite="ops"
     )
     assert all(result.error is None for result in found)
-    refused = {result.table_name for result in found if expectations.refuses(result)}
-    assert refused == ({quarantine_shares.TABLE} if any(share.is_above for share in shares) else set())
-    return {share.source: (share.quarantined, share.rows) for share in shares}, bool(refused)
+    refusing = [result for result in found if expectations.refuses(result)]
+    assert {result.table_name for result in refusing} <= {quarantine_shares.TABLE}
+    told = sorted(row for result in refusing for row in result.failing_rows)
+    assert told == sorted(f"source_system {share.source}" for share in shares if share.is_above)
+    return {share.source: (share.quarantined, share.rows) for share in shares}, bool(refusing)
 
 
-@pytest.mark.parametrize(
-    ("rows", "waiting", "limit", "refuses"),
-    [
-        (100, 5, "", False),
-        (100, 6, "", True),
-        (99, 99, "", False),
-        (100, 29, "29", False),
-        (100, 30, "29", True),
-        (1000, 1, "0.1", False),
-        (1000, 2, "0.1", True),
-        (100, 1, "0", True),
-        (100, 0, "0", False),
-        (100, 100, "100", False),
-        (100, 20, "1,pos=20", False),
-        (100, 21, "1,pos=20", True),
-        (100, 6, "events=50", True),
-    ],
-)
-def test_the_exact_limit(tmp_path, rows, waiting, limit, refuses):
-    home = house(tmp_path, OMNIHOUSE_QUARANTINE_LIMIT=limit)
-    make(home.warehouse, [("1", "pos", "receipts", rows)], [("1", "pos", "receipts", waiting)])
-    assert judged(home) == ({"pos": (waiting, rows)}, refuses)
+# Rows that came, rows in quarantine, the source's own limit in percent, whether that is too much.
+AT_THE_LIMIT = [
+    (100, 5, None, False),
+    (100, 6, None, True),
+    (99, 99, None, False),
+    (100, 29, "29", False),
+    (100, 30, "29", True),
+    (1000, 1, "0.1", False),
+    (1000, 2, "0.1", True),
+    (100, 1, "0", True),
+    (100, 0, "0", False),
+    (100, 100, "100", False),
+]
+
+
+def test_the_exact_limit(tmp_path):
+    sources = {f"source{number}": case for number, case in enumerate(AT_THE_LIMIT)}
+    own = ",".join(f"{name}={limit}" for name, (_, _, limit, _) in sources.items() if limit)
+    home = house(tmp_path, OMNIHOUSE_QUARANTINE_LIMIT=own)
+    make(
+        home.warehouse,
+        [(name, name, "receipts", rows) for name, (rows, _, _, _) in sources.items()],
+        [(name, name, "receipts", waiting) for name, (_, waiting, _, _) in sources.items()],
+    )
+    assert judged(home) == ({name: (waiting, rows) for name, (rows, waiting, _, _) in sources.items()}, True)
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        shares = quarantine_shares.write(warehouse, home, [])
+    assert {share.source: share.is_above for share in shares} == {name: case[3] for name, case in sources.items()}
 
 
 def test_only_what_came_since_the_publication_before_counts_whatever_run_pulled_it(tmp_path):
