@@ -119,6 +119,11 @@ def write(warehouse: duckdb.DuckDBPyConnection, house: House, published_loads: C
     warehouse.execute(f"comment on table ops.{TABLE} is {literal(DESCRIPTION)}")
     for name, text in _COLUMNS.items():
         warehouse.execute(f"comment on column ops.{TABLE}.{name} is {literal(text)}")
+    return read(warehouse)
+
+
+def read(warehouse: duckdb.DuckDBPyConnection) -> list[Share]:
+    """The table as it was written tonight."""
     found = warehouse.execute(
         "select source_system, rows_read, rows_quarantined, percent_quarantined, limit_percent, is_judged"
         f" from ops.{TABLE} order by source_system"
