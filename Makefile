@@ -41,6 +41,10 @@ retrain: $(STAMP) ## learn a new model of probable links (ACCEPT_RESTATEMENT=1 w
 verify: $(STAMP) ## check lake, decisions and publication against their records
 	@$(BIN)/python -m dagster_project verify
 
+.PHONY: quarantine
+quarantine: $(STAMP) ## what was set aside and why (SOURCE=<source> RULE=<rule> for the keys of the rows)
+	@$(BIN)/python -m dagster_project quarantine --source "$(SOURCE)" --rule "$(RULE)"
+
 .PHONY: backup
 backup: $(STAMP) ## copy what the home cannot make again: make backup TO=<folder>; run it again for what is new
 	@$(BIN)/python -m dagster_project backup --to "$(TO)"

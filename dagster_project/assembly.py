@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_project.config import House
 from dagster_project.defs.ingest import build_ingest, source_systems
 from dagster_project.defs.publish import build_publish
-from dagster_project.defs.quality import build_mart_gates
+from dagster_project.defs.quality import build_mart_gates, build_quarantine_shares
 from dagster_project.defs.schedules import nightly, nightly_schedule
 from dagster_project.defs.transform import build_models
 from dagster_project.night import MODES, Night
@@ -50,7 +50,13 @@ def build_definitions(house: House) -> dg.Definitions:
     models = build_models(house, Translator())
     gates = build_mart_gates(house)
     return dg.Definitions(
-        assets=[*source_systems(), build_ingest(house), models, build_publish(house, models)],
+        assets=[
+            *source_systems(),
+            build_ingest(house),
+            models,
+            build_quarantine_shares(house),
+            build_publish(house, models),
+        ],
         asset_checks=[gates],
         jobs=[nightly],
         schedules=[nightly_schedule(house)],

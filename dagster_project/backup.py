@@ -51,10 +51,8 @@ class Manifest:
 
 @dataclass
 class Made:
-    """What a backup came to."""
+    """What a backup came to; `sums`: what its manifest says of each file."""
 
-    files: int = 0
-    bytes: int = 0
     copied: int = 0
     bytes_copied: int = 0
     removed: int = 0
@@ -91,11 +89,10 @@ def _make(house: House, to: Path) -> Made:
             "earlier state. Restore that backup, or back this home up into another folder."
         )
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made, known = Made(), dict(_sealed(house))
+    made, known, folders, links = Made(), dict(_sealed(house)), {}, {}
     for name, noted in known.items():
         if name.startswith("lake/") and not (house.home / name).is_file():
             raise BackupFailed(_lost(house.home / name, noted, "is missing"))
-    folders, links = {}, {}
     for name, path in walk(house.home):
         if is_link(name, path):
             links[name] = os.readlink(path)
@@ -213,19 +210,17 @@ def _store(path: Path, name: str, noted: Mapping[str, Any] | None, to: Path, mad
             incoming.rename(target)
             made.copied += 1
             made.bytes_copied += seal.bytes
-    made.files += 1
-    made.bytes += noted["bytes"]
     made.sums[name] = {**noted, "mode": status.st_mode & 0o777}
 
 
 def _is_there(to: Path, noted: Mapping[str, Any]) -> bool:
-    found = object_of(to, noted["sha256"])
-    return found.is_file() and found.stat().st_size == noted["bytes"]
+    content = object_of(to, noted["sha256"])
+    return content.is_file() and content.stat().st_size == noted["bytes"]
 
 
 def _sealed(house: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Files whose size and checksum the home itself has noted: those of the lake, and those of publications."""
-    for line in Ledger(house.lake).read():
+    for line in Ledger(house.lake).admitted_loads():
         for name, noted in line.get("seals", {}).items():
             yield f"lake/{name}", noted
     for manifest in (house.published / "releases").glob("*/manifest.json"):
@@ -236,8 +231,8 @@ def _sealed(house: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _lost(file: Path, noted: Mapping[str, Any], what: str) -> str:
     return (
-        f"{file} {what}; it had {noted['bytes']:,} bytes. The backup is left as it was, with the last good state. See "
-        "make verify for all such files, and make restore for putting them back from the backup."
+        f"{file} {what}; it had {noted['bytes']:,} bytes. The backup is left as it was, with the last good state: make "
+        "restore puts the file back. If no backup has it, withdraw its load with make reject; make verify names all."
     )
 
 

@@ -6,7 +6,7 @@ What is expected of a table stands in `expectations/suites/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -46,21 +46,32 @@ def specs(suite_name: str, schema: str, tables: Iterable[str], blocking: bool) -
     return found
 
 
-def results(wanted: Sequence[dg.AssetCheckSpec], found: Iterable[Result]) -> list[dg.AssetCheckResult]:
-    """One check result for each spec: passed when every result of that name passed, also when there was nothing new."""
+def results(
+    wanted: Sequence[dg.AssetCheckSpec],
+    found: Iterable[Result],
+    numbers: Mapping[dg.AssetKey, Mapping[str, str]] | None = None,
+) -> list[dg.AssetCheckResult]:
+    """One check result for each spec: passed when every result of that name passed, also when there was nothing new.
+
+    `numbers`: what the checks of a table show beside their counts.
+    """
     by_check: dict[tuple[dg.AssetKey, str], list[Result]] = {}
     known = {(spec.asset_key, spec.name) for spec in wanted}
     for result in found:
         key = asset_key(result.table_schema, result.table_name)
         name = name_of(result.expectation, result.column)
         by_check.setdefault((key, name if (key, name) in known else READABLE), []).append(result)
-    return [_merged(spec, by_check.get((spec.asset_key, spec.name), [])) for spec in wanted]
+    return [
+        _merged(spec, by_check.get((spec.asset_key, spec.name), []), (numbers or {}).get(spec.asset_key, {}))
+        for spec in wanted
+    ]
 
 
-def _merged(spec: dg.AssetCheckSpec, found: list[Result]) -> dg.AssetCheckResult:
+def _merged(spec: dg.AssetCheckSpec, found: list[Result], numbers: Mapping[str, str]) -> dg.AssetCheckResult:
     failed = [result for result in found if not result.success]
     blocks = any(result.severity == "block" for result in failed)
     metadata: dict[str, int | float | str] = {
+        **numbers,
         "evaluated": len(found),
         "rows": sum(result.element_count or 0 for result in found),
         "unexpected": sum(result.unexpected_count or 0 for result in found),

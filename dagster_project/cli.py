@@ -1,4 +1,5 @@
-"""The commands: run, retrain, rebuild, verify, backup, restore, rollback, reject, metrics, rfm, ui.
+"""The commands: run, retrain, rebuild, verify, quarantine, backup, restore, rollback, reject,
+metrics, rfm, ui.
 
 Exit codes: those of the contract. Only reads the request and prints the outcome; what a run does is in the asset graph,
 which the schedule and the UI start in the same way.
@@ -45,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
     commands.add_parser("rollback", help="make the publication before current again")
     commands.add_parser("verify", help="check lake, decisions and publication against their records")
+    quarantine = commands.add_parser("quarantine", help="what was set aside and why: by source, table and rule")
+    quarantine.add_argument("--source", default="", help="only this source, with the keys of its rows")
+    quarantine.add_argument("--rule", default="", help="only this rule, with the keys of its rows")
     backup = commands.add_parser("backup", help="copy what the home cannot make again into a folder elsewhere")
     backup.add_argument("--to", required=True, metavar="FOLDER")
     restore = commands.add_parser("restore", help="put a backup back, into a new home or the one it was made of")
@@ -209,6 +213,7 @@ _COMMANDS = {
     "rfm": _rfm,
     "verify": upkeep.verify,
     "metrics": _metrics,
+    "quarantine": upkeep.quarantine,
     "ui": _ui,
 }
 

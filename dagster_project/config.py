@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 Default = TypeVar("Default", int, None)
 # A change of this number says that state written by an earlier version is read differently.
 STATE_VERSION = 1
+# Percent of a source's new rows; the empty name stands for every source that is not named.
+_USUAL_QUARANTINE_LIMIT = {"": Decimal(5)}
 _NO_CALLS_OUT = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
@@ -54,6 +57,7 @@ class House:
     as_of: datetime | None = None
     releases_kept: int = 7
     stale_policy: Mapping[str, str] = field(default_factory=dict)
+    quarantine_limits: Mapping[str, Decimal] = field(default_factory=lambda: dict(_USUAL_QUARANTINE_LIMIT))
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     alerts: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
@@ -76,6 +80,7 @@ class House:
             as_of=_moment(env, "OMNIHOUSE_AS_OF"),
             releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
             stale_policy=_stale_policy(env),
+            quarantine_limits=_quarantine_limits(env),
             settings=grouped_settings.read(env, PROJECT, "sources"),
             alerts=grouped_settings.read(env, PROJECT, "alerts"),
         )
@@ -322,3 +327,17 @@ def _stale_policy(env: Mapping[str, str]) -> dict[str, str]:
             )
         policy[source] = choice
     return policy
+
+
+def _quarantine_limits(env: Mapping[str, str]) -> dict[str, Decimal]:
+    """`OMNIHOUSE_QUARANTINE_LIMIT="5,events=20"`: percent of new rows in quarantine that are still published."""
+    limits = dict(_USUAL_QUARANTINE_LIMIT)
+    for part in filter(None, re.split(r"[,\s]+", env.get("OMNIHOUSE_QUARANTINE_LIMIT", ""))):
+        found = re.fullmatch(r"(?:([\w-]+)=)?(\d{1,3}(?:\.\d{1,4})?)", part)
+        if not found or Decimal(found[2]) > 100:
+            raise ConfigurationError(
+                f"OMNIHOUSE_QUARANTINE_LIMIT has {part!r}; write a percentage for every source and others as "
+                "<source>=<percentage>, separated by commas, such as 5,events=20."
+            )
+        limits[found[1] or ""] = Decimal(found[2])
+    return limits

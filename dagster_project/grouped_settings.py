@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from dagster_project.errors import ConfigurationError
 
 Groups = Mapping[str, Mapping[str, str]]
+_TELLING = 16
 
 
 def read(environ: Mapping[str, str], project: Path, section: str) -> dict[str, dict[str, str]]:
@@ -49,5 +50,6 @@ def secrets(sources: Groups, alerts: Groups) -> list[str]:
                 found |= {parts.password, value} if parts.password else {value} if parts.query else set()
     if address := alerts.get("webhook", {}).get("url"):
         parts = urlsplit(address)
-        found |= {address, parts.path, parts.query}
+        # A short path is no secret, and struck out it would spoil other addresses.
+        found |= {address, parts.query, *(path for path in (parts.path,) if len(path) >= _TELLING)}
     return sorted((value for value in found if value and len(value) > 3), key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""The commands that look after a home: is it whole, a copy of it elsewhere, and putting that back.
+"""The commands that look after a home: is it whole, what waits in quarantine, a copy elsewhere, putting that back.
 
 Only reads the request and prints the outcome, as `cli` does for runs.
 """
@@ -70,9 +70,9 @@ def backup(house: House, options: argparse.Namespace) -> int:
         made = backups.make(house, to)
     except backups.BackupFailed as problem:
         return say(options.verbose, problem, _FAILED)
-    print(
-        f"{to}: {made.files:,} files, {made.bytes:,} bytes; {made.copied:,} files, {made.bytes_copied:,} bytes were new"
-    )
+    total = sum(entry["bytes"] for entry in made.sums.values())
+    new = f"{made.copied:,} contents, {made.bytes_copied:,} bytes were new"
+    print(f"{to}: {len(made.sums):,} files, {total:,} bytes; {new}")
     return 0
 
 
@@ -94,3 +94,11 @@ def restore(house: House, options: argparse.Namespace) -> int:
     outcome = verify(house, options)
     print("The next run builds the warehouse from the lake.")
     return outcome
+
+
+def quarantine(house: House, options: argparse.Namespace) -> int:
+    """List what waits in quarantine, and what to do about it."""
+    from dagster_project import quarantine as waiting
+
+    print(waiting.listing(house, options.source.strip(), options.rule.strip()))
+    return 0

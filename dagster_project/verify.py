@@ -24,15 +24,18 @@ def problems(house: House) -> Iterator[str]:
 
 
 def _lake(house: House) -> Iterator[str]:
-    """Every file that the ledger names is there with the bytes it was sealed with; admitted loads were completed."""
+    """Every file of an admitted load is there with the bytes it was sealed with, and the load was completed.
+
+    Loads that were refused or withdrawn are read by nobody; withdrawing one is the way out when its file is lost.
+    """
     complete: dict[str, set[str]] = {}
     for source in ingestion.sources().values():
         complete.setdefault(source.schema, set()).update(ingestion.complete_loads(house.lake, source))
-    for line in ingestion.Ledger(house.lake).read():
+    for line in ingestion.Ledger(house.lake).admitted_loads():
         where = f"load {line['load_id']}, {line['source_system']} {line['source_table']}"
         found, broken = 0, False
         marked = all(line["load_id"] in complete.get(name.split("/")[0], set()) for name in line["files"])
-        if line["admitted"] and not marked:
+        if not marked:
             yield f"{where}: the mark of its completion is missing from the lake. Restore the lake from a backup."
         for name in line["files"]:
             problem, rows = _file(house.lake / name, line.get("seals", {}).get(name))
@@ -50,7 +53,7 @@ def _file(file: Path, noted: Mapping[str, Any] | None) -> tuple[str | None, int]
     try:
         if noted is not None:
             if vars(ingestion.seal(file)) != noted:
-                return f"{file} was changed since it was landed. Restore it from a backup.", 0
+                return f"{file} was changed since it was landed. Restore it from a backup, or withdraw the load.", 0
             return None, pq.ParquetFile(file).metadata.num_rows
         return None, sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches())
     except (OSError, pa.ArrowException) as problem:
@@ -59,7 +62,7 @@ def _file(file: Path, noted: Mapping[str, Any] | None) -> tuple[str | None, int]
 
 def unsealed(house: House) -> int:
     """Files of loads that were landed before checksums were kept: nobody can say whether their bytes changed."""
-    lines = ingestion.Ledger(house.lake).read()
+    lines = ingestion.Ledger(house.lake).admitted_loads()
     return sum(name not in line.get("seals", {}) for line in lines for name in line["files"])
 
 

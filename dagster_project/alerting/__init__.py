@@ -47,7 +47,7 @@ def begin(night: Night) -> None:
         journal, channels = Journal(night.house.runs), read_settings(night.house.alerts)
         dead = journal.unfinished()
         alerts = [Alert(day, run_id, causes.died(run_id, day)) for run_id, day in dead.items()]
-        journal.raise_(alerts, channels.names)
+        journal.raised(alerts, channels.names)
         journal.end(list(dead))
         journal.begin(night.run_id, night.as_of_date.isoformat())
         if dead:
@@ -86,7 +86,7 @@ def refused_start(house: House) -> None:
 
 def _tell(house: House, journal: Journal, channels: Channels, alerts: Sequence[Alert]) -> str:
     try:
-        journal.raise_(alerts, channels.names)
+        journal.raised(alerts, channels.names)
         unnoted: Sequence[Alert] = []
     except OSError:
         # A full disk is itself a cause: told now, at the price of being told again.

@@ -22,6 +22,8 @@ TITLES: dict[str, str] = {
     "anomaly": "something is unusual",
 }
 _SHOWN = 5
+# Gates whose refusal is told by a cause of its own kind, source by source.
+_TOLD_APART = ("ops.quarantine_shares",)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Alert:
 def of_night(night: Night) -> list[Cause]:
     """The causes of a run that ends now; none when all was published and every source is fresh."""
     gates = [*_refusing_marts(night), *_refusing_tests(night)]
-    found = [*_failures(night, bool(gates)), *gates, *_stale(night), *night.told]
+    found = [*_failures(night, bool(gates or night.told)), *gates, *_stale(night), *night.told]
     if not found and not night.published:
         found = [_failure("run", "The run ended without a publication and without saying why.")]
     return list({(cause.kind, cause.where): cause for cause in reversed(found)}.values())[::-1]
@@ -105,8 +107,11 @@ def _gate(where: str, what: str) -> Cause:
 def _refusing_marts(night: Night) -> list[Cause]:
     tables: dict[str, list[str]] = {}
     for gate in night.gates:
+        table = f"{gate['table_schema']}.{gate['table_name']}"
+        if table in _TOLD_APART:
+            continue
         if not gate["success"] and gate["severity"] == "block" and not gate["table_schema"].startswith("raw_"):
-            tables.setdefault(f"{gate['table_schema']}.{gate['table_name']}", []).append(_counted(gate))
+            tables.setdefault(table, []).append(_counted(gate))
     return [_gate(table, f"Refused by {_listed(checks)}.") for table, checks in tables.items()]
 
 

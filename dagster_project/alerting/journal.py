@@ -43,7 +43,7 @@ class Journal:
                 begun.pop(line["run_id"], None)
         return begun
 
-    def raise_(self, alerts: Sequence[Alert], channels: Sequence[str]) -> None:
+    def raised(self, alerts: Sequence[Alert], channels: Sequence[str]) -> None:
         """Note what has to be told by these channels; what was raised before for the same day is not repeated."""
         known = {_key(line) for line in self._lines() if line["event"] == "raised"}
         fresh = {alert.key: alert for alert in alerts if alert.key not in known}

@@ -6,8 +6,17 @@ from collections.abc import Iterable
 import dagster as dg
 
 import expectations
-from dagster_project import checks, identity_changes, release, stream_charts, streams
+from dagster_project import (
+    checks,
+    identity_changes,
+    project,
+    quarantine_shares,
+    release,
+    stream_charts,
+    streams,
+)
 from dagster_project.config import House
+from dagster_project.keys import asset_key
 from dagster_project.night import Night
 from dagster_project.warehouse import connect
 from expectations import Result, suites
@@ -15,6 +24,7 @@ from ingestion import Ledger
 
 SUITE = "marts"
 OPS_SUITE = "ops"
+SHARES = asset_key("ops", quarantine_shares.TABLE)
 # A mart has to have rows when one of the staged tables behind it has; with none behind it, it may be empty.
 FED_BY = {
     "customers": ("stg_shopify__customers", "stg_pos__members", "stg_zendesk__users", "stg_events__events"),
@@ -36,8 +46,28 @@ FED_BY = {
 _PER_PERSON = ("customers", "customer_rfm", "customer_lifecycle", "customer_value")
 
 
+def build_quarantine_shares(house: House) -> dg.AssetsDefinition:
+    """The table that the gate on quarantine judges."""
+
+    @dg.asset(
+        key=SHARES,
+        deps=[asset_key("ops", "quarantine"), asset_key("ops", "loads")],
+        group_name="ops",
+        owners=[project.OWNER],
+        required_resource_keys={"night"},
+        description=quarantine_shares.DESCRIPTION,
+    )
+    def shares(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        night: Night = context.resources.night
+        with night.guard("quarantine"), connect(house) as warehouse:
+            found = quarantine_shares.write(warehouse, house, published_loads(house))
+        return dg.MaterializeResult(metadata={"dagster/row_count": len(found)})
+
+    return shares
+
+
 def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
-    """The checks of the marts and of what happens to ids; one that blocks holds the publication back."""
+    """The checks of the marts, of ids that move, and of quarantine; one that blocks holds the publication back."""
     wanted = [
         spec
         for suite in map(suites.load_suite, (SUITE, OPS_SUITE))
@@ -53,6 +83,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             with connect(house, read_only=True) as warehouse:
                 changes = identity_changes.read(warehouse)
                 unusual = streams.unusual(warehouse)
+                shares = quarantine_shares.read(warehouse)
             night.identity = changes.sentence()
             print(f"    ids: {night.identity}", flush=True)
             night.anomalies = [finding.as_dict() for finding in unusual]
@@ -61,11 +92,19 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
                 print(f"! unusual: {finding.sentence()}", flush=True)
             moves = expectations.check_marts(
                 house.warehouse,
-                {"as_of": night.as_of, **changes.bounds(night.accept_restatement)},
+                {
+                    "as_of": night.as_of,
+                    "source_rows": {quarantine_shares.TABLE: len(shares)},
+                    **changes.bounds(night.accept_restatement),
+                },
                 suite=OPS_SUITE,
             )
-            if expectations.refused(moves):
+            refusing = {result.table_name for result in moves if expectations.refuses(result)}
+            if "identity_changes" in refusing:
                 refusals.append(changes.refusal())
+            if quarantine_shares.TABLE in refusing:
+                refusals.append(quarantine_shares.refusal(shares))
+                night.told += quarantine_shares.causes(shares)
             found += moves
             record(night, found)
             step.rows, step.detail = None, f"{sum(result.success for result in found)} of {len(found)} passed"
@@ -79,9 +118,19 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             )
             with connect(house, read_only=True) as warehouse:
                 stream_charts.write(warehouse, unusual, house.quality)
-        yield from checks.results(wanted, found)
+        yield from checks.results(wanted, found, {SHARES: quarantine_shares.numbers(shares)})
 
     return mart_gates
+
+
+def published_loads(house: House) -> set[str]:
+    """The admitted loads of the release that readers see."""
+    run_id = release.current(house)
+    if run_id is None:
+        return set()
+    with connect(house, house.published / "releases" / run_id / "omnihouse.duckdb", read_only=True) as published:
+        found = published.execute("select distinct load_id from ops.loads where admitted").fetchall()
+    return {load for (load,) in found}
 
 
 def record(night: Night, found: Iterable[Result]) -> None:
@@ -116,11 +165,7 @@ def _previous_rows(house: House) -> dict[str, int]:
         return {}
     folder = house.published / "releases" / run_id
     admitted = {line["load_id"] for line in Ledger(house.lake).admitted_loads()}
-    with connect(house, folder / "omnihouse.duckdb", read_only=True) as published:
-        used = {
-            load for (load,) in published.execute("select distinct load_id from ops.loads where admitted").fetchall()
-        }
-    if used - admitted:
+    if published_loads(house) - admitted:
         return {}
     tables = json.loads((folder / "manifest.json").read_text())["tables"]
     return {name.removeprefix("marts."): rows for name, rows in tables.items() if name.startswith("marts.")}

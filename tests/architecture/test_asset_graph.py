@@ -13,11 +13,15 @@ GOLDEN = Path(__file__).parent / "asset_graph.txt"
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory):
+def definitions(tmp_path_factory):
     from dagster_project.assembly import build_definitions
 
-    defs = build_definitions(House(home=tmp_path_factory.mktemp("graph")))
-    return defs.resolve_asset_graph()
+    return build_definitions(House(home=tmp_path_factory.mktemp("graph")))
+
+
+@pytest.fixture(scope="module")
+def graph(definitions):
+    return definitions.resolve_asset_graph()
 
 
 def lines(graph):
@@ -71,3 +75,9 @@ def test_every_raw_table_leads_to_customers_or_a_fact_and_to_the_publication(gra
     for table in ("raw_shopify/customers", "raw_pos/members", "raw_zendesk/users", "raw_events/events"):
         key = next(key for key in graph.get_all_asset_keys() if key.to_user_string() == table)
         assert "marts/customers" in {child.to_user_string() for child in reached(key)}
+
+
+def test_the_job_of_the_night_holds_every_check(definitions, graph):
+    """A check of what no step makes would be left out, and the job could not be started at all."""
+    job = definitions.resolve_job_def("nightly")
+    assert job.asset_layer.asset_graph.asset_check_keys == graph.asset_check_keys

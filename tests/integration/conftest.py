@@ -39,7 +39,7 @@ class Home:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("OMNIHOUSE_", "DEMO_", "SOURCES__", "DBT_", "DAGSTER_HOME"))
+            if not name.startswith(("OMNIHOUSE_", "DEMO_", "SOURCES__", "ALERTS__", "DBT_", "DAGSTER_HOME"))
             and name not in ("NIGHTS", "UNTIL")
         }
         return {**kept, "OMNIHOUSE_HOME": str(self.path), **self.settings, **settings}

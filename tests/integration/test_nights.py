@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from tests.integration.conftest import PROJECT, Home, differences
+from tests.unit.alert_receivers import webhook
 
 MARTS = [
     "customers", "customer_identities", "orders", "order_lines", "refunds", "touchpoints", "service_tickets",
@@ -26,7 +27,7 @@ MARTS = [
     "journey_steps", "journey_funnel",
     "kpi_daily", "kpi_monthly", "cohort_retention", "rfm_movement",
 ]  # fmt: skip
-OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine"]
+OPS = ["runs", "steps", "loads", "quality_results", "freshness", "reconciliation", "quarantine", "quarantine_shares"]
 
 
 def check_nothing_is_lost(home: Home) -> None:
@@ -170,8 +171,12 @@ def test_a_killed_night_is_repeated(company: Home):
 def test_a_source_that_is_down_leaves_the_others_alone_and_catches_up(company: Home):
     tickets = home_rows(company, "marts.service_tickets")
     touchpoints = home_rows(company, "marts.touchpoints")
-    outcome = company.run(DEMO_DOWN="zendesk")
+    with webhook() as hook:
+        outcome = company.run(DEMO_DOWN="zendesk", ALERTS__WEBHOOK__URL=hook.url, ALERTS__WEBHOOK__FORM="slack")
     assert outcome.returncode == 1, outcome.stdout + outcome.stderr
+    (message,) = hook.bodies
+    assert "a source is stale (zendesk)" in message["text"]
+    assert "alerts       1 sent by webhook" in outcome.stdout
     assert "zendesk" in outcome.stdout
     assert home_rows(company, "marts.service_tickets") == tickets
     assert home_rows(company, "marts.touchpoints") > touchpoints
@@ -191,6 +196,25 @@ def test_a_policy_can_hold_the_publication_back(company: Home):
     assert differences(before, company.tables()) == {}
     outcome = company.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_a_source_that_leaves_too_much_in_quarantine_holds_the_publication_back(company: Home):
+    """The rows pass the gate of their load, and no rule knows what they say; withdrawn, they hold nothing back."""
+    before = company.tables()
+    strange = {"occurred_at": "2026-06-20T10:00:00Z", "event": "teleported", "channel": "sms"}
+    file = company.path / "demo" / "landing" / "messages" / "of-another-tool.jsonl"
+    file.write_text("".join(json.dumps({"message_id": f"x{number}", **strange}) + "\n" for number in range(120)))
+    with webhook() as hook:
+        outcome = company.run(NIGHTS="0", ALERTS__WEBHOOK__URL=hook.url)
+    assert outcome.returncode == 3, outcome.stdout + outcome.stderr
+    assert "messages: 120 of 120 new rows (100.00 %, limit 5 %)" in " ".join(outcome.stdout.split())
+    assert [alert["kind"] for body in hook.bodies for alert in body["alerts"]] == ["quarantine"]
+    assert differences(before, company.tables()) == {}
+    listed = company.run("quarantine", "--source", "messages").stdout
+    assert "messages messages, event_unknown: 120 rows of 1 loads" in listed
+    (load,) = set(re.findall(r"event_unknown · (\S+) · \S*of-another-tool.jsonl", listed))
+    assert company.run("reject", load).returncode == 0
+    file.unlink()
 
 
 def test_a_rebuild_of_a_restored_backup_gives_the_same_tables(company: Home, tmp_path: Path):
@@ -271,7 +295,8 @@ def home_rows(home: Home, table: str) -> int:
 
 
 _PAGES = ["README.md"] + [
-    f"docs/{page}.md" for page in ("attribution", "lifecycle", "value", "tags", "audiences", "when-sources-misbehave")
+    f"docs/{page}.md"
+    for page in ("attribution", "lifecycle", "value", "tags", "audiences", "quarantine", "when-sources-misbehave")
 ]
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from dagster_project import alerting
 from dagster_project.alerting import causes, channels
 from dagster_project.alerting.journal import Journal
-from dagster_project.config import House
+from dagster_project.config import PROJECT, House
 from dagster_project.errors import ConfigurationError
 from dagster_project.night import GateRefused, Night, StepFailed
 from tests.unit.alert_receivers import webhook
@@ -176,7 +179,7 @@ def test_a_process_that_dies_at_any_step_repeats_one_message_at_most(tmp_path, h
     alerting.begin(night(home))
     with monkeypatch.context() as dying:
         if step == "before it is noted":
-            dying.setattr(Journal, "raise_", die)
+            dying.setattr(Journal, "raised", die)
         elif step == "before it is sent":
             dying.setattr(alerting, "_deliver", die)
         else:
@@ -206,6 +209,27 @@ def test_a_run_that_was_killed_is_told_when_the_next_one_begins(tmp_path, hook):
     assert [body["alerts"][0]["where"] for body in hook.bodies] == ["run run1"]
     alerting.begin(night(home, "run3", DAY.replace(day=2)))
     assert [body["alerts"][0]["where"] for body in hook.bodies] == ["run run1", "run run2"]
+
+
+def test_a_process_that_is_killed_is_told_by_the_next_run(tmp_path, hook):
+    settings = {"SOURCES__POS__DATABASE_URL": "sqlite:///till.db", "ALERTS__WEBHOOK__URL": hook.url}
+    code = (
+        "import time; from dagster_project.config import House; from dagster_project.night import Night\n"
+        "with Night.open(House.from_environment(), run_id='run1'):\n    print('going', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **settings, "OMNIHOUSE_HOME": str(tmp_path / "shop")},
+        cwd=PROJECT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "going\n"
+    process.kill()
+    process.wait()
+    assert hook.requests == []
+    with Night.open(house(tmp_path, hook, **settings), run_id="run2") as following:
+        assert [body["alerts"][0]["where"] for body in hook.bodies] == ["run run1"]
+        following.published = True
+    assert len(hook.requests) == 1
 
 
 def test_a_torn_line_is_no_event(tmp_path, hook):

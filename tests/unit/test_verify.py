@@ -74,12 +74,11 @@ def test_a_file_of_no_load_is_told_and_no_problem(house, capsys):
     assert "raw_pos/receipts/3.a.parquet" in capsys.readouterr().out
 
 
-def test_a_withdrawn_load_is_still_watched(house):
-    ledger = ingestion.Ledger(house.lake)
-    assert ledger.reject("1", "command") == ["receipts"]
-    assert list(verify.problems(house)) == []
+def test_withdrawing_its_load_is_the_way_out_of_a_lost_file(house):
     file(house, "1").unlink()
     assert len(list(verify.problems(house))) == 1
+    assert ingestion.Ledger(house.lake).reject("1", "command") == ["receipts"]
+    assert list(verify.problems(house)) == []
 
 
 def test_a_damaged_ledger_is_one_paragraph(house, capsys):
