@@ -34,7 +34,6 @@ from tests.integration.recompute import (
 from tests.integration.recompute_exports import CLOSED, exported, newest, wall_clock
 from tests.integration.recompute_lifecycle import Medians
 from tests.integration.recompute_people import Groups, Identities, is_qualifying, lifecycle, of_customers, rfm
-from tests.integration.recompute_tags import TAGS, tags
 from tests.unit.rfm_people import People
 
 pytestmark = pytest.mark.usefixtures("newest_publication")
@@ -423,33 +422,6 @@ def test_every_stage_of_the_lifecycle(company: Home, bought, as_of):
         {customer: stages[-1][0] for customer, stages in ours.items()},
         {row["customer_id"]: row["lifecycle_stage"] for row in customers if not row["is_anonymous"]},
     )
-
-
-def test_tags_and_since_when(company: Home, last_day):
-    """Some of the shipped tags by their words; and since when, from what every kept publication showed."""
-    names = ("customers", "orders", "order_lines", "service_tickets", "touchpoints")
-    ours, cycles = tags({name: rows(company, f"marts.{name}") for name in names}, last_day, REPORTING_ZONE)
-    published = rows(company, "marts.customer_tags")
-    theirs: dict[str, set[str]] = {customer: set() for customer in ours}
-    for row in published:
-        theirs[row["customer_id"]] |= {row["tag"]} & set(TAGS)
-    assert_same(ours, theirs)
-    shown = {row["customer_id"]: int(row["value"]) for row in published if row["tag"] == "purchase_cycle"}
-    assert cycles.keys() == shown.keys()
-    # Half a day may be rounded either way.
-    assert all(abs(cycles[customer] - shown[customer]) <= 1 for customer in cycles)
-    since: dict[tuple[str, str], date] = {}
-    releases = sorted((company.path / "published" / "releases").iterdir())
-    for number, release in enumerate(releases):
-        with duckdb.connect(str(release / "omnihouse.duckdb"), read_only=True) as reader:
-            reader.execute("set TimeZone = 'UTC'")
-            as_of = reader.execute("select as_of from ops.runs order by run_id desc limit 1").fetchone()[0]
-            day = as_of.astimezone(REPORTING_ZONE).date() - timedelta(days=1)
-            told = reader.execute("select customer_id, tag, since from marts.customer_tags").fetchall()
-        before, since = since, {}
-        for customer, tag, from_day in told:
-            since[customer, tag] = from_day if number == 0 else before.get((customer, tag), day)
-        assert_same(since, {(customer, tag): from_day for customer, tag, from_day in told})
 
 
 def test_every_history_of_repeat_buying(company: Home, bought, last_day):

@@ -7,12 +7,16 @@ import re
 from datetime import date, timedelta
 from decimal import Decimal
 
+import duckdb
 import pytest
 
-from dagster_project import tag_rules
-from dagster_project.config import ConfigurationError
+from dagster_project import summary, tag_rules
+from dagster_project.bookkeeping import write_refused_rules
+from dagster_project.config import ConfigurationError, House
 from dagster_project.customer_features import AS_OF, COLUMNS, VIRTUAL
+from dagster_project.night import Night
 from dagster_project.rule_files import check_tag_rules
+from dagster_project.warehouse import fingerprint
 from tests.unit.tagged_people import DAY, SHIPPED, People, noon
 
 TODAY = date(2026, 6, 10)  # a Wednesday
@@ -393,3 +397,29 @@ def test_the_page_explains_every_word_and_every_shipped_tag(tmp_path):
     example = re.search(r"```\n(tag,.*?)```", page, flags=re.S)[1].splitlines()
     rules, refused = tag_rules.read(_rules(tmp_path, *example[1:]), {})
     assert (example[0], len(rules), refused) == (HEADER, len(example) - 1, [])
+
+
+def test_a_refused_rule_is_told_at_the_end_of_a_run_and_in_ops(tmp_path):
+    night = Night(House(tmp_path), "r", "next", 1, 1, noon(TODAY), is_demo=False)
+    assert "is not used" not in summary.closing(night)
+    refused = tag_rules.read(_rules(tmp_path, "loyal,basic,order_count > 2,,,,"), {})[1]
+    night.refused_rules = [{"file": tag_rules.FILE, **vars(rule)} for rule in refused]
+    told = " ".join(summary.closing(night).split())
+    assert "! tag_rules.csv, line 2, loyal is not used: condition: there is no column order_count." in told
+    with duckdb.connect() as warehouse:
+        warehouse.execute("create schema ops")
+        assert write_refused_rules(warehouse, night.refused_rules) == 1
+        assert warehouse.execute("select file, line, rule from ops.refused_rules").fetchall() == [
+            (tag_rules.FILE, 2, "loyal")
+        ]
+
+
+def test_a_changed_rule_of_tags_is_no_reason_to_build_the_warehouse_anew(tmp_path):
+    house = House(tmp_path / "home")
+    file = _rules(tmp_path, "one,basic,true,,,,")
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    before = fingerprint(house, tmp_path)
+    file.write_text(HEADER + "\n")
+    assert fingerprint(house, tmp_path) == before
+    (tmp_path / "other.csv").write_text("a\n2\n")
+    assert fingerprint(house, tmp_path) != before

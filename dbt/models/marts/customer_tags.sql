@@ -22,10 +22,10 @@ run_parameters as (
 features as (
 
     select
-        customer_features.* exclude (_fingerprint),
+        customer_features.*,
         people.tags_low,
         people.tags_high,
-        people._fingerprint,
+        people._fingerprint as tags_fingerprint,
         run_parameters.as_of_date
     from people
     inner join {{ ref('customer_features') }} as customer_features on people.customer_id = customer_features.customer_id
@@ -80,7 +80,7 @@ final as (
             else given.as_of_date
         end as since,
         given.valid_until,
-        given._fingerprint,
+        given.tags_fingerprint as _fingerprint,
         current_timestamp as _loaded_at
     from given
     left join published on given.customer_id = published.customer_id
