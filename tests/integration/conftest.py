@@ -120,8 +120,8 @@ def differences(left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tu
     """Per table the rows that only one side has; empty when both are the same."""
     found = {}
     for table in sorted(set(left) | set(right)):
-        only_left = sorted(map(repr, set(left.get(table, [])) - set(right.get(table, []))))
-        only_right = sorted(map(repr, set(right.get(table, [])) - set(left.get(table, []))))
+        told_left, told_right = (set(map(repr, side.get(table, []))) for side in (left, right))
+        only_left, only_right = sorted(told_left - told_right), sorted(told_right - told_left)
         if left.get(table) != right.get(table):
             found[table] = {"only left": only_left[:3], "only right": only_right[:3], "rows": (
                 len(left.get(table, [])), len(right.get(table, [])))}  # fmt: skip

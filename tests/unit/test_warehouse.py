@@ -1,6 +1,7 @@
 """When the warehouse may be carried on, and when it is built anew."""
 
 import datetime as dt
+import shutil
 
 import pyarrow as pa
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from dagster_project.config import PROJECT, House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.run_inputs import DESCRIPTIONS, write_run_inputs
-from dagster_project.warehouse import carry_on, connect
+from dagster_project.warehouse import carry_on, connect, fingerprint
 
 
 @pytest.fixture
@@ -82,3 +83,14 @@ def test_run_inputs_without_and_with_decisions(house):
         assert warehouse.execute("select as_of, retrain, accept_restatement from ops.run_parameters").fetchall() == [
             (as_of, True, False)
         ]
+
+
+def test_a_line_of_consents_is_no_reason_to_build_everything_anew(tmp_path):
+    house, seeds = House(tmp_path / "home"), tmp_path / "seeds"
+    shutil.copytree(PROJECT / "seeds", seeds)
+    before = fingerprint(house, seeds)
+    for name in ("consents.csv", "suppressions.csv", "contact_policy.csv", "audiences.csv"):
+        (seeds / name).write_text("changed")
+        assert fingerprint(house, seeds) == before
+    (seeds / "channels.csv").write_text("changed")
+    assert fingerprint(house, seeds) != before

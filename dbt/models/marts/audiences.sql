@@ -6,7 +6,7 @@
 
 with earlier as (
 
-    select * from {{ source('ops', 'audience_runs_before') }}
+    select * exclude (night) from {{ source('ops', 'audience_runs_before') }}
     qualify night = max(night) over (partition by as_of)
 
 ),
@@ -69,10 +69,8 @@ tonight as (
 
 final as (
 
-    select earlier.* exclude (night)
-    from earlier
-    cross join run_parameters
-    where earlier.as_of <> run_parameters.as_of
+    select * from earlier
+    where as_of <> (select run_parameters.as_of from run_parameters)
     union all by name
     select * from tonight
 
