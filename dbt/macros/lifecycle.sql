@@ -45,7 +45,7 @@ with followed as (
         and valid_orders.customer_id in (select wanted.customer_id from {{ people }} as wanted)
     window customer_orders as (
         partition by valid_orders.customer_id
-        order by valid_orders.ordered_at, valid_orders.customer_order_number, valid_orders.order_id
+        order by valid_orders.ordered_at, valid_orders.customer_order_number
     )
 
 ),

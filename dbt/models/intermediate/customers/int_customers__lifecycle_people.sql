@@ -58,8 +58,8 @@ bought as (
 
     select
         valid_orders.customer_id,
-        {{ group_fingerprint(['valid_orders.order_id', 'valid_orders.ordered_at', 'valid_orders.customer_order_number',
-                              'valid_orders.category', 'quarters.medians_fingerprint']) }} as orders_fingerprint
+        {{ group_fingerprint(['valid_orders.ordered_at', 'valid_orders.customer_order_number', 'valid_orders.category',
+                              'quarters.medians_fingerprint']) }} as orders_fingerprint
     from valid_orders
     left join quarters on date_trunc('quarter', valid_orders.reporting_date) = quarters.next_quarter
     group by valid_orders.customer_id
