@@ -76,7 +76,8 @@ final as (
             when {{ has_tag_at('published.published_low', 'published.published_high', 'given.place') }}
                 then least(
                     published.published_since[
-                        {{ tags_before_place('published.published_low', 'published.published_high', 'given.place') }} + 1
+                        1
+                        + {{ tags_before_place('published.published_low', 'published.published_high', 'given.place') }}
                     ],
                     given.as_of_date
                 )
