@@ -232,6 +232,15 @@ def test_a_night_that_was_not_published_leaves_no_trace():
     assert people.night(TODAY + 2 * DAY).since("ann")["churn_warning"] == TODAY
 
 
+def test_an_earlier_as_of_shows_no_day_to_come():
+    people = person()
+    people.order("ann", days(40))
+    people.night(TODAY)
+    assert people.night(days(3)).since("ann")["churn_warning"] == days(3)
+    assert people.night(TODAY + DAY).since("ann")["churn_warning"] == TODAY
+    assert people.tables() == people.anew(TODAY + DAY).tables()
+
+
 def test_an_id_that_is_gone_has_no_tags_and_begins_anew_when_it_returns():
     people = person()
     people.known("eve", days(100))

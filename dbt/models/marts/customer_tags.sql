@@ -74,9 +74,13 @@ final as (
         {{ value_of_tag(rules) }} as value,
         case
             when {{ has_tag_at('published.published_low', 'published.published_high', 'given.place') }}
-                then published.published_since[
-                    {{ tags_before_place('published.published_low', 'published.published_high', 'given.place') }} + 1
-                ]
+                then least(
+                    published.published_since[
+                        1
+                        + {{ tags_before_place('published.published_low', 'published.published_high', 'given.place') }}
+                    ],
+                    given.as_of_date
+                )
             else given.as_of_date
         end as since,
         given.valid_until,

@@ -59,7 +59,10 @@ compared as (
 
     select
         judged.*,
-        published.changed_on as published_on,
+        -- A run may be given an earlier as-of than the last publication's.
+        case
+            when published.changed_on > judged.as_of_date then judged.as_of_date else published.changed_on
+        end as published_on,
         rules.rules_fingerprint,
         judged.tags_low <> coalesce(published.tags_low, 0) or judged.tags_high <> coalesce(published.tags_high, 0)
             as is_changed
