@@ -40,7 +40,7 @@ PARTS = {
 }
 COUNTED = ("rfm", "lifecycle", "tags")
 MOST_COMPARED = 200_000  # orders up to which the later night is compared with a build at once
-MEMORY = "3GB"  # DuckDB's own limit; beyond it spills
+MEMORY = "8GB"  # DuckDB's own limit; lists of what everybody bought, for the features of a first night, do not spill
 
 _BY_PERSON = """
     create or replace table by_person as
