@@ -16,6 +16,7 @@ from bench.rendered import DBT
 from dagster_project import audience_inputs, audiences, decided, run_inputs
 from dagster_project.decisions import Decisions, Publication
 from tests.unit.compiled_models import compiled, model_text, relation
+from tests.unit.history_models import RULE_FILES
 
 BUILT = (
     *("int_customers__contact_points", "int_customers__contact_decisions", "int_customers__contact_blocks"),
@@ -198,7 +199,7 @@ class Company:
     def _inputs(self, run_id: str) -> None:
         seeds = self.lake / "seeds"
         seeds.mkdir(parents=True, exist_ok=True)
-        for name, text in self.rules.items() | dict.fromkeys(decided.RULE_FILES, "").items():
+        for name, text in self.rules.items() | dict.fromkeys(RULE_FILES, "").items():
             (seeds / name).write_text(text)
         run_inputs.write_run_inputs(
             self.warehouse, run_id=run_id, night=self.attempts, as_of=self.as_of, as_of_date=self.last_day,
@@ -274,3 +275,16 @@ def _matched() -> Any:
 
 
 _MATCHED = _matched()
+
+
+ANN = Record("1", "ann", "ann@x.cn", "+8613800000001", "o-ann-union", consent_email=True, consent_sms=True)
+BOB = Record("2", "bob", "bob@x.cn", "+8613800000002", consent_email=True, consent_sms=True)
+SMS = "all,sms,marketing,true,hello,,,0\n"
+MAIL = "all,email,marketing,true,hello,,,0\n"
+LONG_AGO, LATELY = "2026-01-01T00:00:00+08:00", "2026-06-01T00:00:00+08:00"
+
+
+def only(outcomes: dict[tuple[str, str], str], person: str = "ann") -> str:
+    """What became of a person whom one audience matched."""
+    (found,) = [outcome for (_, whom), outcome in outcomes.items() if whom == person]
+    return found
