@@ -13,6 +13,7 @@ import duckdb
 
 from dagster_project.alerting import Cause
 
+TABLE = "stream_days"
 _SHOWN = 5
 _MEASURES = {
     "rows": "rows",
@@ -51,11 +52,17 @@ class Finding:
         return f"{value:.0%}" if self.measure == "share_without" else f"{value:,.0f}"
 
 
+def counted(warehouse: duckdb.DuckDBPyConnection) -> int:
+    """The rows of `ops.stream_days`; a company without a row of the last weeks has none."""
+    found = warehouse.execute(f"select count(*) from ops.{TABLE}").fetchone()
+    return found[0] if found else 0
+
+
 def unusual(warehouse: duckdb.DuckDBPyConnection) -> list[Finding]:
     """What is unusual of the last complete day, by source and stream."""
     found = warehouse.execute(
-        "select source_system, stream, measure, business_date, value, usual, usual_low, usual_high from ops.stream_days"
-        " where is_tonight and is_unusual order by source_system, stream, measure"
+        "select source_system, stream, measure, business_date, value, usual, usual_low, usual_high"
+        f" from ops.{TABLE} where is_tonight and is_unusual order by source_system, stream, measure"
     ).fetchall()
     return [Finding(*row) for row in found]
 

@@ -82,7 +82,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             refusals = expectations.refused(found)
             with connect(house, read_only=True) as warehouse:
                 changes = identity_changes.read(warehouse)
-                unusual = streams.unusual(warehouse)
+                days, unusual = streams.counted(warehouse), streams.unusual(warehouse)
                 shares = quarantine_shares.read(warehouse)
             night.identity = changes.sentence()
             print(f"    ids: {night.identity}", flush=True)
@@ -94,7 +94,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
                 house.warehouse,
                 {
                     "as_of": night.as_of,
-                    "source_rows": {quarantine_shares.TABLE: len(shares)},
+                    "source_rows": {quarantine_shares.TABLE: len(shares), streams.TABLE: days},
                     **changes.bounds(night.accept_restatement),
                 },
                 suite=OPS_SUITE,

@@ -51,6 +51,10 @@ def make(file, loads, waiting):
         warehouse.execute(
             "create table ops.identity_changes as select 0 as moved_unaccounted, 0 as moved_by_new_version"
         )
+        warehouse.execute(
+            "create table ops.stream_days as"
+            " select 'orders' as stream, 1.0 as value, true as is_tonight, false as is_unusual"
+        )
     return file
 
 
