@@ -219,10 +219,12 @@ def test_a_company_without_a_row_publishes_empty_tables(make_home, tmp_path):
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     rows = {table: len(found) for table, found in home.tables().items()}
     assert rows.pop("dates") >= 0
-    # Two key figures are told of every night.
-    assert rows.pop("kpi_daily") == 2
+    # Three key figures are told of every night, and what came of each line of audiences.csv.
+    assert rows.pop("kpi_daily") == 3
+    assert rows.pop("audiences") == home.query("select count(*) from marts.audiences where matched = 0")[0][0]
     assert home.query("select kpi, value from marts.kpi_daily order by kpi") == [
         ("cross_source_rate", None),
+        ("ltv_predicted_12m", None),
         ("reachable_customers", Decimal(0)),
     ]
     assert set(rows.values()) == {0}
