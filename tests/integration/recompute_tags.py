@@ -21,6 +21,10 @@ TAGS = (
     *("weekend_shopper", "repeat_customer", "omnichannel_shopper", "store_only", "price_sensitive", "loyal_customer"),
     *("viewed_not_bought", "new_customer", "second_order_pending", "shoes_no_accessories", "serial_canceller"),
 )
+VISITS = (
+    *("page_view", "product_view", "add_to_cart", "checkout_started", "checkout_abandoned", "ad_click", "store_visit"),
+    *("call_in", "sign_up"),
+)
 
 
 def _by_person(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -73,6 +77,10 @@ def tags(
             row for row in touches[name]
             if row["touchpoint_type"] == "product_view" and ago(30) < day(row["occurred_at"]) <= last_day
         ]  # fmt: skip
+        visits = [
+            row for row in touches[name]
+            if row["touchpoint_type"] in VISITS and ago(30) < day(row["occurred_at"]) <= last_day
+        ]  # fmt: skip
         cancelled = [row for row in orders[name] if not row["is_valid"] and row["cancelled_at"]]
         first_bought = day(bought[0]["ordered_at"]) if bought else None
         has = {
@@ -80,7 +88,7 @@ def tags(
             "consulted_not_bought": recently and not lately,
             "high_attention": any((row["same_question_count"] or 0) >= 3 for row in recently),
             "recent_complaint": any(row["csat_score"] == 0 for row in recently),
-            "churn_warning": bought and day(person["last_seen_at"]) <= ago(30),
+            "churn_warning": bought and bought[-1]["reporting_date"] <= ago(30) and not visits and not recently,
             "weekend_shopper": len(bought) >= 3
             and 5 * sum(row["reporting_date"].isoweekday() > 5 for row in bought) >= 3 * len(bought),
             "repeat_customer": len(bought) >= 2,

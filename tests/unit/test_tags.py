@@ -96,6 +96,21 @@ def test_thirty_days_without_activity_are_a_churn_warning(ago, has):
     assert ("churn_warning" in tags(people)) is has
 
 
+def test_a_visit_or_a_question_is_activity_and_a_message_that_was_sent_is_none():
+    people = person()
+    people.order("ann", days(60))
+    people.touch("ann", "message_sent", days(3))
+    assert "churn_warning" in tags(people)
+    people.touch("ann", "page_view", days(29))
+    assert "churn_warning" not in tags(people)
+    people = person()
+    people.order("ann", days(60))
+    people.ticket("ann", days(30))
+    assert "churn_warning" in tags(people)
+    people.ticket("ann", days(29))
+    assert "churn_warning" not in tags(people)
+
+
 def test_who_never_bought_gets_no_churn_warning():
     assert "churn_warning" not in tags(person())
 
