@@ -44,7 +44,7 @@ def published(home: Home) -> dict[str, list[tuple[Any, ...]]]:
     tables = home.tables()
     tables["customers"] = home.query("select * exclude (last_seen_at) from marts.customers order by all")
     tables["customer_features"] = home.query(
-        "select * exclude (last_seen_date) from marts.customer_features order by all"
+        "select * exclude (last_seen_date, _loaded_at) from marts.customer_features order by all"
     )
     tables["customer_attribute_sources"] = home.query(
         "select customer_id, attribute, distinct_values from marts.customer_attribute_sources order by all"
