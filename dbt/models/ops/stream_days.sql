@@ -192,83 +192,86 @@ baselines as (
 
 ),
 
+compared as (
+
+    select
+        days.*,
+        baselines.days_compared,
+        baselines.shares_compared,
+        baselines.rows_median,
+        baselines.rows_mad,
+        baselines.week_median,
+        baselines.week_mad,
+        baselines.amount_median,
+        baselines.amount_mad,
+        baselines.share_median,
+        baselines.share_mad
+    from days
+    left join baselines
+        on
+            days.source_system = baselines.source_system
+            and days.stream = baselines.stream
+            and days.business_date = baselines.business_date
+
+),
+
 measured as (
 
     -- A deviation is never taken for less than chance alone makes of so many rows.
     select
-        days.source_system,
-        days.stream,
+        compared.source_system,
+        compared.stream,
         'rows' as measure,
-        days.business_date,
-        cast(days.rows_counted as double) as value,
-        baselines.days_compared,
-        baselines.rows_median as usual,
-        greatest(1.4826 * baselines.rows_mad, sqrt(baselines.rows_median + 4)) as deviation
-    from days
-    left join baselines
-        on
-            days.source_system = baselines.source_system
-            and days.stream = baselines.stream
-            and days.business_date = baselines.business_date
+        compared.business_date,
+        cast(compared.rows_counted as double) as value,
+        compared.days_compared,
+        compared.rows_median as usual,
+        greatest(1.4826 * compared.rows_mad, sqrt(compared.rows_median + 4)) as deviation
+    from compared
     union all
     -- A stream of a few rows a day that stops is seen by its week.
     select
-        days.source_system,
-        days.stream,
+        compared.source_system,
+        compared.stream,
         'rows_of_week' as measure,
-        days.business_date,
-        cast(days.rows_of_week as double) as value,
-        baselines.days_compared,
-        baselines.week_median as usual,
-        greatest(1.4826 * baselines.week_mad, sqrt(baselines.week_median + 4)) as deviation
-    from days
-    left join baselines
-        on
-            days.source_system = baselines.source_system
-            and days.stream = baselines.stream
-            and days.business_date = baselines.business_date
+        compared.business_date,
+        cast(compared.rows_of_week as double) as value,
+        compared.days_compared,
+        compared.week_median as usual,
+        greatest(1.4826 * compared.week_mad, sqrt(compared.week_median + 4)) as deviation
+    from compared
     union all
     select
-        days.source_system,
-        days.stream,
+        compared.source_system,
+        compared.stream,
         'amount' as measure,
-        days.business_date,
-        cast(days.amount as double) as value,
-        case when baselines.rows_median >= config.min_rows then baselines.days_compared end as days_compared,
-        baselines.amount_median as usual,
+        compared.business_date,
+        cast(compared.amount as double) as value,
+        case when compared.rows_median >= config.min_rows then compared.days_compared end as days_compared,
+        compared.amount_median as usual,
         greatest(
-            1.4826 * baselines.amount_mad,
-            abs(baselines.amount_median) * greatest(0.1, 1.5 / sqrt(greatest(baselines.rows_median, 1)))
+            1.4826 * compared.amount_mad,
+            abs(compared.amount_median) * greatest(0.1, 1.5 / sqrt(greatest(compared.rows_median, 1)))
         ) as deviation
-    from days
+    from compared
     cross join config
-    left join baselines
-        on
-            days.source_system = baselines.source_system
-            and days.stream = baselines.stream
-            and days.business_date = baselines.business_date
-    where days.has_amount
+    where compared.has_amount
     union all
     select
-        days.source_system,
-        days.stream,
+        compared.source_system,
+        compared.stream,
         'share_without' as measure,
-        days.business_date,
-        days.share_without as value,
-        baselines.shares_compared as days_compared,
-        baselines.share_median as usual,
+        compared.business_date,
+        compared.share_without as value,
+        compared.shares_compared as days_compared,
+        compared.share_median as usual,
         greatest(
-            1.4826 * baselines.share_mad,
-            sqrt(greatest(baselines.share_median * (1 - baselines.share_median), 0.01) / days.rows_counted),
+            1.4826 * compared.share_mad,
+            sqrt(greatest(compared.share_median * (1 - compared.share_median), 0.01) / compared.rows_counted),
             0.01
         ) as deviation
-    from days
-    left join baselines
-        on
-            days.source_system = baselines.source_system
-            and days.stream = baselines.stream
-            and days.business_date = baselines.business_date
-    where days.share_without is not null
+    from compared
+    where compared.share_without is not null
 
 ),
 
