@@ -53,9 +53,11 @@ class Alert:
 def of_night(night: Night) -> list[Cause]:
     """The causes of a run that ends now; none when all was published and every source is fresh."""
     gates = [*_refusing_marts(night), *_refusing_tests(night)]
-    found = [*_failures(night, bool(gates or night.told)), *gates, *_stale(night), *night.told]
-    if not found and not night.published:
-        found = [_failure("run", "The run ended without a publication and without saying why.")]
+    # What is unusual never refuses a publication, so it explains none.
+    explained = [*gates, *(cause for cause in night.told if cause.kind != "anomaly")]
+    found = [*_failures(night, bool(explained)), *gates, *_stale(night), *night.told]
+    if not night.published and all(cause.kind == "anomaly" for cause in found):
+        found.append(_failure("run", "The run ended without a publication and without saying why."))
     return list({(cause.kind, cause.where): cause for cause in reversed(found)}.values())[::-1]
 
 

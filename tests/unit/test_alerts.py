@@ -107,6 +107,14 @@ def test_a_run_that_is_not_published_is_never_silent(tmp_path, hook):
     assert hook.bodies[0]["alerts"][0]["where"] == "run"
 
 
+def test_what_is_unusual_explains_no_refusal(tmp_path, hook):
+    found = night(house(tmp_path, hook))
+    found.told = [causes.Cause("anomaly", "shop", "0 rows.", "look at quality/streams.html")]
+    assert [cause.kind for cause in causes.of_night(found)] == ["anomaly", "failure"]
+    found.problem("gate", "marts", "a gate refused")
+    assert [(cause.kind, cause.where) for cause in causes.of_night(found)] == [("gate", "marts"), ("anomaly", "shop")]
+
+
 def test_the_same_business_day_is_not_told_twice_and_the_next_one_is(tmp_path, hook):
     home = house(tmp_path, hook)
     alerting.end(troubled(home))
