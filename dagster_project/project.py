@@ -92,15 +92,7 @@ def manifest(house: House) -> Path:
         digest.update(str(file.relative_to(file.anchor)).encode() + b"\0" + file.read_bytes())
     stamp = target(house) / "manifest.stamp"
     if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
-        parsed = subprocess.run(
-            [str(EXECUTABLE), "--quiet", "--no-use-colors", "parse"],
-            env={**os.environ, **environment(house)},
-            cwd=folder(house),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        parsed = run_dbt(house, "parse")
         if parsed.returncode:
             raise ConfigurationError(
                 f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
@@ -108,6 +100,19 @@ def manifest(house: House) -> Path:
             )
         stamp.write_text(digest.hexdigest())
     return target(house) / "manifest.json"
+
+
+def run_dbt(house: House, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A dbt command on this home's project, to its end; `variables` are set beside those that the project reads."""
+    return subprocess.run(
+        [str(EXECUTABLE), "--quiet", "--no-use-colors", *arguments],
+        env={**os.environ, **environment(house), **variables},
+        cwd=folder(house),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def descriptions(house: House) -> dict[str, Description]:

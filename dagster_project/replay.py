@@ -8,8 +8,6 @@ changed, and a night may begin meanwhile. Not here: what is done with the tables
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -166,17 +164,9 @@ def _run_dbt(scratch: House, home: House, selection: str, what: Known) -> None:
     from dagster_project import project
 
     # The home's key is asked for by the run that computes ids; a scratch home has none.
-    key = {"OMNIHOUSE_HOME_KEY": Decisions(home.lake).home_key().hex()}
-    arguments = ["build", "--select", selection, "--exclude-resource-type", "test", "unit_test"]
-    ran = subprocess.run(
-        [str(project.EXECUTABLE), "--quiet", "--no-use-colors", *arguments],
-        env={**os.environ, **project.environment(scratch), **key},
-        cwd=project.folder(scratch),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    key = Decisions(home.lake).home_key().hex()
+    arguments = ("build", "--select", selection, "--exclude-resource-type", "test", "unit_test")
+    ran = project.run_dbt(scratch, *arguments, OMNIHOUSE_HOME_KEY=key)
     if ran.returncode:
         other = " The models are of another version than that run's." if what.code != warehouse.code_version() else ""
         raise ReplayFailed(
