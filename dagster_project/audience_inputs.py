@@ -14,8 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pyarrow as pa
 
+from dagster_project import run_inputs
 from dagster_project.decisions import Decisions
 from dagster_project.rule_files.audiences import FILE, Audience, audience_condition, audiences
 from dagster_project.rule_files.contacts import contact_policy, listed_consents, listed_suppressions
@@ -92,10 +92,5 @@ def refused(lines: Sequence[Audience]) -> list[dict[str, object]]:
 def _table(
     warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> None:
-    warehouse.execute(f"create or replace table ops.{table} ({', '.join(columns)})")
-    if rows:
-        names = [column.split()[0] for column in columns]
-        given = pa.table({name: pa.array([row[name] for row in rows]) for name in names})
-        warehouse.register("rows_to_write", given)
-        warehouse.execute(f"insert into ops.{table} select * from rows_to_write")
-        warehouse.unregister("rows_to_write")
+    names = [column.split()[0] for column in columns]
+    run_inputs.write_table(warehouse, table, columns, [tuple(row[name] for name in names) for row in rows])

@@ -157,7 +157,7 @@ def write_run_inputs(
     `tag_rules`: those that can be used. `published_orders`: the folder of the orders in the current release, if any.
     """
     before = decisions.versions()
-    _table(
+    write_table(
         warehouse,
         "run_parameters",
         (
@@ -178,8 +178,8 @@ def write_run_inputs(
         ],
     )
     write_decided(warehouse, decisions, *_DECIDED)
-    _table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
-    _table(
+    write_table(warehouse, "rfm_dates", ("as_of_date date",), [(day,) for day in rfm_dates])
+    write_table(
         warehouse,
         "tag_rules",
         TAG_RULE_COLUMNS,
@@ -201,13 +201,13 @@ def write_run_inputs(
             " where order_id is not null"
         )
     )
-    _table(
+    write_table(
         warehouse,
         "identity_overrides_before",
         tuple(f"{name} varchar" for name in OVERRIDE_COLUMNS),
         [tuple(override[name] for name in OVERRIDE_COLUMNS) for override in before.overrides],
     )
-    _table(
+    write_table(
         warehouse, "identity_models", ("model_version varchar", "model varchar", "night integer"), decisions.models()
     )
 
@@ -220,7 +220,7 @@ def write_decided(warehouse: duckdb.DuckDBPyConnection, decisions: Decisions, *t
 
 
 def _decided(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], files: Sequence[str]) -> None:
-    _table(warehouse, table, columns, [])
+    write_table(warehouse, table, columns, [])
     if files:
         found = warehouse.execute(
             "select column_name from (describe select * from read_parquet($1, union_by_name = true))", [files]
@@ -247,9 +247,10 @@ def tag_places(decisions: Decisions) -> dict[str, int]:
     }
 
 
-def _table(
+def write_table(
     warehouse: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
 ) -> None:
+    """Write a table of `ops` from its columns with their types and its rows."""
     warehouse.execute(f"create or replace table ops.{table} ({', '.join(columns)})")
     if rows:
         names = [column.split()[0] for column in columns]
