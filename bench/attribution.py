@@ -12,14 +12,13 @@ measurement is a process of its own.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.measuring import clock, peak_mb, since
+from bench.measuring import clock, peak_mb, said_by, since
 
 # DuckDB and Arrow are imported where they are used: a process counts the memory of the one that started it.
 
@@ -166,7 +165,7 @@ def night(file: Path, number: int) -> None:
 
 def compare(file: Path) -> None:
     """Stop unless what two nights built is, row by row, what one builds at once."""
-    from bench.rendered import Models
+    from bench.rendered import Models, stop_unless_same
 
     kept = {"attribution": "_loaded_at, _fingerprint", "channel_roi": "", "int_attribution__paths": "_fingerprint"}
     with _open(file) as session:
@@ -179,12 +178,7 @@ def compare(file: Path) -> None:
         models = Models(session)
         for name in MODELS:
             models.build(name)
-        for table, bookkeeping in kept.items():
-            columns = f"* exclude ({bookkeeping})" if bookkeeping else "*"
-            for one, other in ((table, f"two_nights_{table}"), (f"two_nights_{table}", table)):
-                extra = session.sql(f"select {columns} from {one} except all select {columns} from {other}").fetchall()
-                if extra:
-                    raise SystemExit(f"{len(extra)} rows are in {one} and not in {other}; the first: {extra[0]}")
+        stop_unless_same(session, kept)
 
 
 def fitting(paths: int) -> None:
@@ -236,18 +230,14 @@ def measure(touchpoints: int, folder: Path) -> dict[str, Any]:
 
 
 def _open(file: Path) -> Any:
-    import duckdb
+    from bench.rendered import opened
 
-    spill = {"threads": 2, "memory_limit": MEMORY, "temp_directory": f"{file}.tmp", "preserve_insertion_order": False}
-    session = duckdb.connect(str(file), config=spill)
-    session.execute("set TimeZone = 'UTC'")
-    return session
+    return opened(file, MEMORY)
 
 
 def _run(step: str, *arguments: object) -> str:
     """What a step prints, in a process of its own."""
-    command = [sys.executable, "-m", "bench.attribution", step, *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return said_by("bench.attribution", step, *arguments)
 
 
 def main(arguments: list[str]) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measuring import clock, peak_mb, since
+from bench.measuring import clock, peak_mb, said_by, since
 
 # Numeric and Arrow packages are imported where they are used: a process counts the memory of the one that started it.
 
@@ -263,7 +263,7 @@ def _command(step: str, *arguments: object) -> list[str]:
 
 def _run(step: str, *arguments: object) -> str:
     """What a step prints, in a process of its own."""
-    return subprocess.run(_command(step, *arguments), check=True, stdout=subprocess.PIPE, text=True).stdout
+    return said_by("bench.identity", step, *arguments)
 
 
 def _timed(command: list[str]) -> dict[str, float]:

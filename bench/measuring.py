@@ -1,11 +1,13 @@
 """What a measured process says of itself: wall and CPU seconds since a moment, and the most memory it ever had.
 
-Not here: what is measured, nor whole processes seen from outside. It imports nothing that would count as memory.
+Not here: what is measured, nor the time of whole processes. It imports nothing that would count as memory.
 """
 
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 import time
 
 
@@ -23,3 +25,9 @@ def since(before: tuple[float, float]) -> dict[str, float]:
 def peak_mb() -> int:
     """The largest resident size that this process had, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def said_by(module: str, step: str, *arguments: object) -> str:
+    """What a step of a benchmark prints, in a process of its own."""
+    command = [sys.executable, "-m", module, step, *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -7,6 +7,7 @@ tested with it, nor the tables it begins with.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -96,6 +97,24 @@ def _files(name: str) -> list[Path]:
 def _hook(text: str) -> str | None:
     found = re.search(r'pre_hook="(\{\{.*?\}\})"', text, flags=re.S)
     return found[1] if found else None
+
+
+def opened(file: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    """A database file on two threads that spills beside itself what `memory` does not hold; times are UTC."""
+    spill = {"threads": 2, "memory_limit": memory, "temp_directory": f"{file}.tmp", "preserve_insertion_order": False}
+    session = duckdb.connect(str(file), config=spill)
+    session.execute("set TimeZone = 'UTC'")
+    return session
+
+
+def stop_unless_same(session: duckdb.DuckDBPyConnection, kept: Mapping[str, str]) -> None:
+    """Exit unless each table is, row by row, its `two_nights_` twin but for the columns named with it."""
+    for table, bookkeeping in kept.items():
+        columns = f"* exclude ({bookkeeping})" if bookkeeping else "*"
+        for one, other in ((table, f"two_nights_{table}"), (f"two_nights_{table}", table)):
+            extra = session.sql(f"select {columns} from {one} except all select {columns} from {other}").fetchall()
+            if extra:
+                raise SystemExit(f"{len(extra)} rows are in {one} and not in {other}; the first: {extra[0]}")
 
 
 @cache
