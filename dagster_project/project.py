@@ -1,6 +1,6 @@
 """The dbt project as Dagster sees it: its manifest, its environment, and how its nodes become assets.
 
-The manifest is parsed again when a file of the project, or the set of seeds, changed; never at each start.
+The project is read again when one of its files, or the set of seeds, changed; never at each start, once for all homes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 
+from dagster_project import parsed
 from dagster_project.config import PROJECT, ConfigurationError, House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -25,19 +27,26 @@ from dagster_project.release import Description
 
 OWNER = "team:data"
 DBT = PROJECT / "dbt"
+_SHELF = DBT / "target" / parsed.SHELF
+_PLACES = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 _LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
 EXECUTABLE = Path(sys.executable).parent / "omnihouse-dbt"
 
 
 def environment(house: House, with_key: bool = False) -> dict[str, str]:
-    """The variables that the dbt project reads; the home's key only for a run that computes ids."""
+    """The variables that the dbt project reads; the home's key only for a run that computes ids.
+
+    The home's places are told from the project's folder, where dbt runs: what dbt made of the project under one home
+    then serves another.
+    """
+    here = folder(house)
     variables = {
-        "OMNIHOUSE_WAREHOUSE": str(house.warehouse),
+        "OMNIHOUSE_WAREHOUSE": os.path.relpath(house.warehouse, here),
         "OMNIHOUSE_SEEDS": "seeds",
         "OMNIHOUSE_CURRENCY": house.currency,
         "OMNIHOUSE_TIMEZONE": house.timezone,
         "OMNIHOUSE_MEMORY": house.memory_limit,
-        "OMNIHOUSE_TEMP_DIRECTORY": str(house.spill),
+        "OMNIHOUSE_TEMP_DIRECTORY": os.path.relpath(house.spill, here),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
         # What dbt says goes through the run, which keeps it in a log of its own.
@@ -85,21 +94,34 @@ def target(house: House) -> Path:
 
 def manifest(house: House) -> Path:
     """The manifest of the project as it is now; parsed by dbt when something changed."""
-    seeds = assemble(house)
-    digest = hashlib.sha256(repr(sorted(environment(house).items())).encode())
-    sources = [file for file in DBT.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".md") and file.is_file()]
-    for file in sorted(sources) + sorted(seeds.iterdir()):
-        digest.update(str(file.relative_to(file.anchor)).encode() + b"\0" + file.read_bytes())
+    digest, place = _digest(house, assemble(house)), folder(house)
     stamp = target(house) / "manifest.stamp"
-    if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
-        parsed = run_dbt(house, "parse")
-        if parsed.returncode:
-            raise ConfigurationError(
-                f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
-                f"{(parsed.stdout + parsed.stderr).strip()[-1500:]}"
-            )
-        stamp.write_text(digest.hexdigest())
+    stamped = stamp.read_text().splitlines() if stamp.exists() else []
+    if stamped != [digest, str(place)]:
+        if stamped[1:] != [str(place)]:
+            parsed.forget(target(house))
+        if not parsed.take(_SHELF, digest, target(house), place):
+            read = run_dbt(house, "parse")
+            if read.returncode:
+                raise ConfigurationError(
+                    f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
+                    f"{(read.stdout + read.stderr).strip()[-1500:]}"
+                )
+            parsed.keep(_SHELF, digest, target(house), place)
+        stamp.write_text(f"{digest}\n{place}\n")
     return target(house) / "manifest.json"
+
+
+def _digest(house: House, seeds: Path) -> str:
+    """What dbt reads, by its content: versions, settings and files, wherever the home lies."""
+    settings = {name: text for name, text in environment(house).items() if name not in _PLACES}
+    known = [sys.prefix, *(version(package) for package in ("dbt-core", "dbt-duckdb")), *sorted(settings.items())]
+    digest = hashlib.sha256(repr(known).encode())
+    sources = [file for file in DBT.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".md") and file.is_file()]
+    for root, files in ((DBT, sources), (seeds, seeds.iterdir())):
+        for file in sorted(files):
+            digest.update(f"{root.name}/{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def run_dbt(house: House, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -135,7 +157,14 @@ def dbt_project(house: House) -> DbtProject:
 def dbt_cli(house: House) -> DbtCliResource:
     """The dbt command beside this interpreter."""
     place = str(folder(house))
-    return DbtCliResource(project_dir=place, profiles_dir=place, dbt_executable=str(EXECUTABLE))
+    return _Dbt(project_dir=place, profiles_dir=place, dbt_executable=str(EXECUTABLE))
+
+
+class _Dbt(DbtCliResource):
+    """The dbt command without an adapter in this process, which would read all macros for what no run asks of it."""
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        return None
 
 
 class Translator(DagsterDbtTranslator):
