@@ -8,6 +8,7 @@ which the schedule and the UI start in the same way.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project import upkeep
+from dagster_project import garbage, upkeep
 from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 from dagster_project.replay import ReplayFailed
@@ -236,6 +237,7 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     """Execute the job in this process and return the run's record."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
+    garbage.collect_seldom()
     from dagster_project import preflight
 
     preflight.check_or_tell(house)
@@ -244,6 +246,8 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     from dagster_project.definitions import defs
     from dagster_project.night import new_run_id
 
+    # What is loaded by now stays to the end.
+    gc.freeze()
     run_id = new_run_id()
     night = {
         "mode": mode,

@@ -4,16 +4,14 @@ Here also: what dbt does for each of its nodes and nobody reads, left out (docs/
 """
 
 import ctypes
-import gc
 import signal
 import sys
 from importlib.metadata import version
 from typing import Any
 
+from dagster_project.garbage import collect_seldom
+
 _PR_SET_PDEATHSIG = 1
-# A node's contexts are some ten thousand objects that live as long as the node; Python would look through all of dbt's
-# manifest again and again for what to free.
-_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main() -> None:
@@ -26,7 +24,7 @@ def main() -> None:
         return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    collect_seldom()
     from dbt.cli.main import cli
 
     leave_out_unread_events()

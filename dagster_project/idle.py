@@ -1,8 +1,9 @@
-"""Which models have nothing to do tonight: those of staging and quarantine that stand for sources without a row.
+"""Which nodes have nothing to do tonight: models that stand for sources without a row, and rules that are loaded.
 
-A company has few of the doors that the project knows. What the others would feed is empty, was built empty, and is left
-as it is, with the tests that look at nothing else. Here: which nodes of the dbt project those are. Not here: how the
-build is told (`defs.transform`).
+A company has few of the doors that the project knows. What the others would feed in staging and quarantine is empty,
+was built empty, and is left as it is, with the tests that look at nothing else. A rule file that changes makes the
+whole warehouse anew, so in one that is carried on the seeds hold what the files do; their tests are asked as ever.
+Here: which nodes of the dbt project those are. Not here: how the build is told (`defs.transform`).
 """
 
 from __future__ import annotations
@@ -53,6 +54,21 @@ def nodes(
         and set(node["depends_on"]["nodes"]) <= models
     }
     return models | tests
+
+
+def seeds(manifest: Mapping[str, Any], warehouse: duckdb.DuckDBPyConnection) -> set[str]:
+    """The unique ids of the seeds whose table is there."""
+    there = {
+        name
+        for (name,) in warehouse.execute(
+            "select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'seeds'"
+        ).fetchall()
+    }
+    return {
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "seed" and node["name"] in there
+    }
 
 
 def _built_without_rows(warehouse: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:

@@ -55,7 +55,7 @@ def literal(text: str) -> str:
 def fingerprint(house: House, seeds: Path) -> str:
     """What the rows depend on besides the lake and the decisions."""
     settings = f"{STATE_VERSION} {house.currency} {house.timezone} {duckdb.__version__}"
-    rules = [file for file in seeds.glob("*.csv") if file.name not in _RULES_THAT_RESTATE]
+    rules = [file for file in seeds.iterdir() if file.name not in _RULES_THAT_RESTATE]
     return _digest(settings, _code_that_shapes_rows() + sorted(rules))
 
 

@@ -58,9 +58,9 @@ def _build(
     (project.target(house) / "run_results.json").unlink(missing_ok=True)
     os.environ.update(project.environment(house, with_key=True))
     with connect(house) as warehouse:
-        left_alone = idle.nodes(manifest, night.raw_rows, warehouse)
+        without_rows, loaded = idle.nodes(manifest, night.raw_rows, warehouse), idle.seeds(manifest, warehouse)
     arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if left_alone:
+    if left_alone := without_rows | loaded:
         # `empty`: only what is named is left out, never a test that looks at something else as well.
         names = " ".join(sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone))
         arguments += ["--indirect-selection", "empty", "--exclude", names]
@@ -72,7 +72,7 @@ def _build(
         target_path=project.target(house),
         raise_on_error=False,
     )
-    return _follow(night, invocation, manifest, left_alone)
+    return _follow(night, invocation, manifest, without_rows, loaded)
 
 
 def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -94,12 +94,14 @@ def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any
     return found
 
 
-def _follow(night: Night, invocation: Any, manifest: dict[str, Any], left_alone: set[str]) -> list[DbtCliEventMessage]:
+def _follow(
+    night: Night, invocation: Any, manifest: dict[str, Any], without_rows: set[str], loaded: set[str]
+) -> list[DbtCliEventMessage]:
     """Read dbt's events as they come, a progress line a layer, and return those that carry a result."""
     waiting = Counter(
         node["schema"]
         for name, node in manifest["nodes"].items()
-        if node["resource_type"] in ("model", "seed") and name not in left_alone
+        if node["resource_type"] in ("model", "seed") and name not in without_rows | loaded
     )
     messages = []
     log = night.house.dbt_work / "last_build.log"
@@ -124,8 +126,8 @@ def _follow(night: Night, invocation: Any, manifest: dict[str, Any], left_alone:
             tail = log.read_text().strip().splitlines()[-12:]
             raise StepFailed(f"dbt ended before it built anything; the last lines of {log}: " + " / ".join(tail))
         step.detail = f"{len(messages)} models and tests"
-        if left_alone:
-            step.detail += f", {len(left_alone)} without a source's rows left as they are"
+        if without_rows:
+            step.detail += f", {len(without_rows)} without a source's rows left as they are"
     return messages
 
 

@@ -1,4 +1,4 @@
-"""What may be left alone tonight: what stands for sources without a row, was built and is empty."""
+"""What may be left alone tonight: what stands for sources without a row and is empty, and rules that are loaded."""
 
 from __future__ import annotations
 
@@ -64,3 +64,10 @@ def test_what_is_not_built_yet_or_still_holds_a_row_is_work_and_so_is_what_reads
     assert nodes(warehouse, raw=0, other=3) == {"base"}
     warehouse.execute("delete from staging.stg; drop view staging.base")
     assert nodes(warehouse, raw=0, other=3) == set()
+
+
+def test_a_seed_whose_table_is_there_is_left_alone_and_its_tests_are_not(warehouse):
+    assert idle.seeds(MANIFEST, warehouse) == set()
+    warehouse.execute("create schema seeds; create table seeds.words (word text); create table seeds.gone (word text)")
+    warehouse.execute("create table staging.words (word text)")
+    assert idle.seeds(MANIFEST, warehouse) == {"words"}
