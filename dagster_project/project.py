@@ -26,18 +26,23 @@ from dagster_project.release import Description
 OWNER = "team:data"
 DBT = PROJECT / "dbt"
 _LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
+_PLACES = ("DBT_TARGET_PATH", "DBT_LOG_PATH")  # where dbt writes, which says nothing of what it reads
 EXECUTABLE = Path(sys.executable).parent / "omnihouse-dbt"
 
 
 def environment(house: House, with_key: bool = False) -> dict[str, str]:
-    """The variables that the dbt project reads; the home's key only for a run that computes ids."""
+    """The variables that the dbt project reads; the home's key only for a run that computes ids.
+
+    Paths in it are told from the project's folder, where dbt runs: dbt reads the whole project anew when a variable of
+    its profile changed, and a home that was moved has the same project.
+    """
     variables = {
-        "OMNIHOUSE_WAREHOUSE": str(house.warehouse),
+        "OMNIHOUSE_WAREHOUSE": _from_project(house, house.warehouse),
         "OMNIHOUSE_SEEDS": "seeds",
         "OMNIHOUSE_CURRENCY": house.currency,
         "OMNIHOUSE_TIMEZONE": house.timezone,
         "OMNIHOUSE_MEMORY": house.memory_limit,
-        "OMNIHOUSE_TEMP_DIRECTORY": str(house.spill),
+        "OMNIHOUSE_TEMP_DIRECTORY": _from_project(house, house.spill),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
         # What dbt says goes through the run, which keeps it in a log of its own.
@@ -46,6 +51,11 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
     if with_key:
         variables["OMNIHOUSE_HOME_KEY"] = Decisions(house.lake).home_key().hex()
     return variables
+
+
+def _from_project(house: House, path: Path) -> str:
+    """The path as it is from the project's folder, with every link followed."""
+    return os.path.relpath(path.resolve(), folder(house).resolve())
 
 
 def folder(house: House) -> Path:
@@ -86,10 +96,12 @@ def target(house: House) -> Path:
 def manifest(house: House) -> Path:
     """The manifest of the project as it is now; parsed by dbt when something changed."""
     seeds = assemble(house)
-    digest = hashlib.sha256(repr(sorted(environment(house).items())).encode())
+    read = {name: value for name, value in environment(house).items() if name not in _PLACES}
+    digest = hashlib.sha256(repr(sorted(read.items())).encode())
     sources = [file for file in DBT.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".md") and file.is_file()]
-    for file in sorted(sources) + sorted(seeds.iterdir()):
-        digest.update(str(file.relative_to(file.anchor)).encode() + b"\0" + file.read_bytes())
+    for base, files in ((DBT, sources), (seeds, [*seeds.iterdir()])):
+        for file in sorted(files):
+            digest.update(str(file.relative_to(base)).encode() + b"\0" + file.read_bytes())
     stamp = target(house) / "manifest.stamp"
     if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
         parsed = run_dbt(house, "parse")
