@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,23 @@ _DOCUMENTS = ("manifest.json", "semantic_manifest.json")
 _PLACE = "place"
 
 
-def forget(target: Path) -> None:
-    """Let dbt read everything anew."""
-    (target / _STATE).unlink(missing_ok=True)
-
-
 def keep(shelf: Path, digest: str, target: Path, project: Path) -> None:
     """Put what dbt has just read for a home on the shelf; a checkout that nobody may write to has none."""
-    try:
+    with suppress(OSError):
+        nodes = json.loads((target / _DOCUMENTS[0]).read_text())["nodes"].values()
+        if any(node["root_path"] != str(project) for node in nodes if "root_path" in node):
+            return  # dbt calls the place otherwise, so it would not be found to be changed
         shelf.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=shelf))
-        for name in (_STATE, *_DOCUMENTS):
-            shutil.copyfile(target / name, fresh / name)
-        (fresh / _PLACE).write_text(str(project))
-        if (shelf / digest).exists():
-            shutil.rmtree(fresh)
-        else:
-            fresh.replace(shelf / digest)
-        for old in sorted(shelf.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-_KEPT]:
+        with tempfile.TemporaryDirectory(dir=shelf.parent, ignore_cleanup_errors=True) as folder:
+            fresh = Path(folder) / digest
+            fresh.mkdir()
+            for name in (_STATE, *_DOCUMENTS):
+                shutil.copyfile(target / name, fresh / name)
+            (fresh / _PLACE).write_text(str(project))
+            with suppress(OSError):  # another home's process was first
+                fresh.rename(shelf / digest)
+        for old in _newest_first(shelf)[_KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return
 
 
 def take(shelf: Path, digest: str, target: Path, project: Path) -> bool:
@@ -50,15 +47,34 @@ def take(shelf: Path, digest: str, target: Path, project: Path) -> bool:
     kept = shelf / digest
     try:
         place = (kept / _PLACE).read_text()
-        state = msgpack.unpackb((kept / _STATE).read_bytes(), strict_map_key=False)
+        state = _moved_state(kept, project)
         documents = {name: json.loads((kept / name).read_text()) for name in _DOCUMENTS}
     except OSError:
         return False
     target.mkdir(parents=True, exist_ok=True)
     for name, document in documents.items():
         (target / name).write_text(json.dumps(moved(document, place, str(project))))
-    (target / _STATE).write_bytes(msgpack.packb(moved(state, place, str(project))))
+    (target / _STATE).write_bytes(state)
     return True
+
+
+def begin(shelf: Path, target: Path, project: Path) -> None:
+    """Let dbt begin with what it read last of any content, and read what changed; of another place it keeps nothing."""
+    (target / _STATE).unlink(missing_ok=True)
+    with suppress(OSError):
+        for kept in _newest_first(shelf)[:1]:
+            target.mkdir(parents=True, exist_ok=True)
+            (target / _STATE).write_bytes(_moved_state(kept, project))
+
+
+def _newest_first(shelf: Path) -> list[Path]:
+    return sorted(shelf.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+
+def _moved_state(kept: Path, project: Path) -> bytes:
+    state = msgpack.unpackb((kept / _STATE).read_bytes(), strict_map_key=False)
+    packed: bytes = msgpack.packb(moved(state, (kept / _PLACE).read_text(), str(project)))
+    return packed
 
 
 def moved(value: Any, old: str, new: str) -> Any:

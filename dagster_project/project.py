@@ -28,25 +28,24 @@ from dagster_project.release import Description
 OWNER = "team:data"
 DBT = PROJECT / "dbt"
 _SHELF = DBT / "target" / parsed.SHELF
-_PLACES = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 _LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
+_PLACES = ("DBT_TARGET_PATH", "DBT_LOG_PATH")  # where dbt writes, which says nothing of what it reads
 EXECUTABLE = Path(sys.executable).parent / "omnihouse-dbt"
 
 
 def environment(house: House, with_key: bool = False) -> dict[str, str]:
     """The variables that the dbt project reads; the home's key only for a run that computes ids.
 
-    The home's places are told from the project's folder, where dbt runs: what dbt made of the project under one home
-    then serves another.
+    Paths in it are told from the project's folder, where dbt runs: dbt reads the whole project anew when a variable of
+    its profile changed, and another home has the same project.
     """
-    here = folder(house)
     variables = {
-        "OMNIHOUSE_WAREHOUSE": os.path.relpath(house.warehouse, here),
+        "OMNIHOUSE_WAREHOUSE": _from_project(house, house.warehouse),
         "OMNIHOUSE_SEEDS": "seeds",
         "OMNIHOUSE_CURRENCY": house.currency,
         "OMNIHOUSE_TIMEZONE": house.timezone,
         "OMNIHOUSE_MEMORY": house.memory_limit,
-        "OMNIHOUSE_TEMP_DIRECTORY": os.path.relpath(house.spill, here),
+        "OMNIHOUSE_TEMP_DIRECTORY": _from_project(house, house.spill),
         "DBT_TARGET_PATH": str(target(house)),
         "DBT_LOG_PATH": str(house.dbt_work / "logs"),
         # What dbt says goes through the run, which keeps it in a log of its own.
@@ -55,6 +54,11 @@ def environment(house: House, with_key: bool = False) -> dict[str, str]:
     if with_key:
         variables["OMNIHOUSE_HOME_KEY"] = Decisions(house.lake).home_key().hex()
     return variables
+
+
+def _from_project(house: House, path: Path) -> str:
+    """The path as it is from the project's folder, with every link followed."""
+    return os.path.relpath(path.resolve(), folder(house).resolve())
 
 
 def folder(house: House) -> Path:
@@ -94,13 +98,13 @@ def target(house: House) -> Path:
 
 def manifest(house: House) -> Path:
     """The manifest of the project as it is now; parsed by dbt when something changed."""
-    digest, place = _digest(house, assemble(house)), folder(house)
+    digest, place = _digest(house, assemble(house)), folder(house).resolve()
     stamp = target(house) / "manifest.stamp"
     stamped = stamp.read_text().splitlines() if stamp.exists() else []
     if stamped != [digest, str(place)]:
-        if stamped[1:] != [str(place)]:
-            parsed.forget(target(house))
         if not parsed.take(_SHELF, digest, target(house), place):
+            if stamped[1:] != [str(place)]:
+                parsed.begin(_SHELF, target(house), place)
             read = run_dbt(house, "parse")
             if read.returncode:
                 raise ConfigurationError(

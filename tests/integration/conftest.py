@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+
+from tests.integration import known_project
 
 if TYPE_CHECKING:
     from tests.integration.restated_company import Restated
@@ -133,22 +134,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name.startswith("test_definitions"))
 
 
-@pytest.fixture(scope="session")
-def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
-    # Column lineage is known by the models' content; to read it anew is a seventh of a home's first night.
+def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests that all its workers see."""
     own = tmp_path_factory.getbasetemp()
-    known = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "column_lineage.json"
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is kept what a home found out about the project: `known_project`."""
+    return shared_by_workers(tmp_path_factory) / "known_project"
+
+
+@pytest.fixture(scope="session")
+def make_home(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Callable[..., Home]:
     homes: list[Path] = []
 
     def make(name: str, **settings: str) -> Home:
         for home in homes:
-            if not known.exists() and (read := home / "dbt" / "column_lineage.json").exists():
-                shutil.copyfile(read, known.with_suffix(f".{os.getpid()}"))
-                known.with_suffix(f".{os.getpid()}").replace(known)
+            known_project.keep(home, known)
         home = tmp_path_factory.mktemp(name) / "home"
-        if known.exists():
-            (home / "dbt").mkdir(parents=True)
-            shutil.copyfile(known, home / "dbt" / "column_lineage.json")
+        known_project.give(home, known)
         homes.append(home)
         return Home(home, settings)
 

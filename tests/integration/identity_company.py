@@ -33,6 +33,7 @@ from identity.likely import fit_likely, likely_features, likely_pairs
 from ingestion.demo import Company
 from ingestion.demo.nights import LANDING_FOLDERS
 from ingestion.demo.noise import NoiseRates
+from tests.integration import known_project
 from tests.integration.empty_warehouse import dbt
 
 INPUTS = ("int_identity__records", "int_identity__assertions", "identity_rules", "identity_blocked_values")
@@ -62,9 +63,16 @@ def scaled(times: float) -> NoiseRates:
     return NoiseRates(**{name: value if isinstance(value, int) else value * times for name, value in rates.items()})
 
 
-def stitching_inputs(home: Path, persons: int, seed: int, noise: NoiseRates | None = None) -> dict[str, pa.Table]:
-    """Records, assertions, rules and blocked values after the first night, and the `truth`."""
-    house = House(home, demo="0", memory="2GB")
+def stitching_inputs(
+    home: Path, persons: int, seed: int, noise: NoiseRates | None = None, known: Path | None = None
+) -> dict[str, pa.Table]:
+    """Records, assertions, rules and blocked values after the first night, and the `truth`.
+
+    `known`: what other homes found out about the project, as `known_project` keeps it.
+    """
+    if known:
+        known_project.give(home, known)
+    house = House(home, demo="0")
     house.settle_folders()
     company = Company(house.demo_home, persons, seed, noise=noise, folders=sorted({*LANDING_FOLDERS} - _NOBODY))
     company.advance(1)

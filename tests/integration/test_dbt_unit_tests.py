@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from dagster_project import project
 from dagster_project.config import House
+from tests.integration import known_project
 from tests.integration.empty_warehouse import dbt, prepare
 
 
@@ -28,8 +30,10 @@ def dbt_build(house: House) -> tuple[subprocess.CompletedProcess[str], dict[str,
 
 
 @pytest.fixture(scope="module")
-def empty_company(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return prepare(House(tmp_path_factory.mktemp("empty") / "home", memory="1GB"))
+def empty_company(tmp_path_factory: pytest.TempPathFactory, known: Path) -> House:
+    home = tmp_path_factory.mktemp("empty") / "home"
+    known_project.give(home, known)
+    return prepare(House(home))
 
 
 @pytest.fixture(scope="module")

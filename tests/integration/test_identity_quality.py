@@ -40,20 +40,22 @@ LEAST_NOISE = {
 }
 
 
-def _company(home: Path, seed: int, times: float) -> tuple[Figures, float]:
+def _company(home: Path, seed: int, times: float, known: Path) -> tuple[Figures, float]:
     """The figures of a company, and the share of its records whose owner cannot be told."""
-    inputs = stitching_inputs(home, PERSONS if times == 1.0 else FEWER_PERSONS, seed, scaled(times))
+    inputs = stitching_inputs(home, PERSONS if times == 1.0 else FEWER_PERSONS, seed, scaled(times), known)
     truth = pq.read_table(home / "demo" / "truth" / "records.parquet")["undecidable"].to_pylist()
     return figures(inputs), sum(truth) / len(truth)
 
 
 @pytest.fixture(scope="module")
-def companies(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, float], tuple[Figures, float]]:
+def companies(tmp_path_factory: pytest.TempPathFactory, known: Path) -> dict[tuple[int, float], tuple[Figures, float]]:
     """Five companies with the default noise, one with half as much and one with half as much again."""
     wanted = [(seed, 1.0) for seed in SEEDS] + [(21, 0.5), (22, 1.5)]
     folder = tmp_path_factory.mktemp("quality")
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        running = {(seed, times): pool.submit(_company, folder / f"{seed}", seed, times) for seed, times in wanted}
+        running = {
+            (seed, times): pool.submit(_company, folder / f"{seed}", seed, times, known) for seed, times in wanted
+        }
         found = {key: future.result() for key, future in running.items()}
     for key, (one, undecidable) in found.items():
         print(key, one.records, round(undecidable, 4), one.measures)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dagster_project.config import House
 from dagster_project.warehouse import connect
+from tests.integration import known_project
 from tests.integration.empty_warehouse import dbt, prepare
 
 MODELS = ("base_exports__order_lines", "stg_exports__order_lines", "quarantine__exports__order_lines")
@@ -121,8 +123,10 @@ class Staging:
 
 
 @pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Staging:
-    return Staging(House(tmp_path_factory.mktemp("lines") / "home", memory="1GB"))
+def staging(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Staging:
+    home = tmp_path_factory.mktemp("lines") / "home"
+    known_project.give(home, known)
+    return Staging(House(home))
 
 
 def test_nights_of_random_files_equal_the_definition_and_a_full_build(staging: Staging):

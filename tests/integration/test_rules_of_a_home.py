@@ -6,11 +6,13 @@ from pathlib import Path
 
 from dagster_project.config import PROJECT, House
 from dagster_project.warehouse import connect
+from tests.integration import known_project
 from tests.integration.empty_warehouse import dbt, prepare
 
 
-def test_a_type_in_the_data_without_a_rule_is_named(tmp_path: Path):
-    house = House(tmp_path / "home", memory="1GB")
+def test_a_type_in_the_data_without_a_rule_is_named(tmp_path: Path, known: Path):
+    known_project.give(tmp_path / "home", known)
+    house = House(tmp_path / "home")
     house.rules.mkdir(parents=True)
     shipped = (PROJECT / "seeds" / "identity_rules.csv").read_text().splitlines()
     own = [line for line in shipped if not line.startswith("device,")]

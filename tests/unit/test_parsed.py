@@ -8,7 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from dagster_project import parsed, project
+from dagster_project import project
 from dagster_project.config import House
 
 
@@ -66,15 +66,31 @@ def test_other_rules_and_settings_are_read_anew(reads, tmp_path):
     assert reads == ["first", "abroad", "own"]
 
 
-def test_a_home_that_was_moved_does_not_go_on_with_the_state_of_its_old_place(reads, tmp_path, monkeypatch):
-    monkeypatch.setattr(parsed, "take", lambda *_: False)
+def test_where_nothing_fits_dbt_goes_on_from_what_it_read_last_in_the_place_of_now(reads, tmp_path, monkeypatch):
+    project.manifest(_home(tmp_path / "first"))
+    (tmp_path / "first").rename(tmp_path / "moved")
+    moved = _home(tmp_path / "moved", currency="EUR")
+    begun_with = []
+
+    def read(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+        begun_with.append((project.target(house) / "partial_parse.msgpack").read_bytes())
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    monkeypatch.setattr(project, "run_dbt", read)
+    project.manifest(moved)
+    (state,) = begun_with
+    assert msgpack.unpackb(state, strict_map_key=False)["nodes"]["seed.a"]["root_path"] == str(project.folder(moved))
+
+
+def test_without_a_shelf_nothing_of_another_place_is_gone_on_from(reads, tmp_path, monkeypatch):
     first = _home(tmp_path / "first")
     project.manifest(first)
+    monkeypatch.setattr(project, "_SHELF", tmp_path / "none")
     first.home.rename(tmp_path / "second")
-    seen = []
-    monkeypatch.setattr(parsed, "forget", lambda target: seen.append(target))
-    project.manifest(_home(tmp_path / "second"))
-    assert (reads, seen) == (["first", "second"], [tmp_path / "second" / "dbt" / "target"])
+    monkeypatch.setattr(project, "run_dbt", lambda *_: subprocess.CompletedProcess([], 0, "", ""))
+    second = _home(tmp_path / "second")
+    project.manifest(second)
+    assert not (project.target(second) / "partial_parse.msgpack").exists()
 
 
 def test_the_shelf_keeps_the_newest_few(reads, tmp_path):
