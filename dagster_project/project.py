@@ -104,7 +104,7 @@ def manifest(house: House) -> Path:
     if stamped != [digest, str(place)]:
         if not parsed.take(_SHELF, digest, target(house), place):
             if stamped[1:] != [str(place)]:
-                parsed.begin(_SHELF, target(house), place)
+                begin(house)
             read = run_dbt(house, "parse")
             if read.returncode:
                 raise ConfigurationError(
@@ -114,6 +114,11 @@ def manifest(house: House) -> Path:
             parsed.keep(_SHELF, digest, target(house), place)
         stamp.write_text(f"{digest}\n{place}\n")
     return target(house) / "manifest.json"
+
+
+def begin(house: House) -> None:
+    """Let dbt begin with what it has read for another home, in one that it reads as it builds."""
+    parsed.begin(_SHELF, target(house), folder(house).resolve())
 
 
 def _digest(house: House, seeds: Path) -> str:

@@ -166,6 +166,7 @@ def _run_dbt(scratch: House, home: House, selection: str, what: Known) -> None:
     # The home's key is asked for by the run that computes ids; a scratch home has none.
     key = Decisions(home.lake).home_key().hex()
     arguments = ("build", "--select", selection, "--exclude-resource-type", "test", "unit_test")
+    project.begin(scratch)
     ran = project.run_dbt(scratch, *arguments, OMNIHOUSE_HOME_KEY=key)
     if ran.returncode:
         other = " The models are of another version than that run's." if what.code != warehouse.code_version() else ""
