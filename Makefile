@@ -75,7 +75,7 @@ ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 
 .PHONY: test
 test: $(STAMP) ## every test that this machine can run, two side by side (TEST_WORKERS=n for another number)
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-unit
 test-unit: $(STAMP) ## the tests that take seconds

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from tests.integration import known_project
 
 if TYPE_CHECKING:
     from tests.integration.restated_company import Restated
+    from tests.integration.shared_homes import Dropped, Vendors
 
 PROJECT = Path(__file__).resolve().parents[2]
 PERSONS = "150"
@@ -83,6 +84,13 @@ class Home:
             folder.mkdir(parents=True)
             (folder / files[name].name).write_bytes(files[name].read_bytes())
 
+    def drop(self, texts: Mapping[str, str]) -> None:
+        """Put files into the landing zone, by folder and name."""
+        for name, text in texts.items():
+            file = self.path / "landing" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
     def record(self) -> dict[str, Any]:
         """The record of the newest run."""
         return json.loads(max((self.path / "runs").glob("*.json")).read_text())
@@ -115,6 +123,18 @@ class Home:
                 listed = ", ".join(f'"{name}"' for name in columns)
                 found[table] = reader.execute(f'select {listed} from "{schema}"."{table}" order by all').fetchall()
         return found
+
+
+class Release(Home):
+    """What a home published last, to be read after later nights as well."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home.path, home.settings)
+        self.folder = (home.path / "published" / "current").resolve()
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "omnihouse.duckdb"
 
 
 def differences(left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tuple[Any, ...]]]) -> dict[str, Any]:
@@ -185,3 +205,19 @@ def restated(make_home: Callable[..., Home]) -> Restated:
     from tests.integration.restated_company import two_nights
 
     return two_nights(make_home("restated", DEMO_PERSONS="120", DEMO_SEED="5"))
+
+
+@pytest.fixture(scope="session")
+def dropped(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Dropped:
+    """A home of a till and files after two nights; `shared_homes` lists them all."""
+    from tests.integration import shared_homes
+
+    return shared_homes.dropped(make_home, tmp_path_factory.mktemp("till"))
+
+
+@pytest.fixture(scope="session")
+def vendors(make_home: Callable[..., Home]) -> Iterator[Vendors]:
+    """A home that pulled other people's data twice."""
+    from tests.integration import shared_homes
+
+    yield from shared_homes.vendors(make_home)

@@ -7,15 +7,17 @@ exchanges and tests. What exports do wrongly has a module of its own.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import PROJECT, Home
-from tests.integration.test_real_home import AS_OF, till
+from tests.integration.shared_homes import Dropped
+from tests.integration.test_real_home import till
 
 MEMBERS = 20
+ORDER_RULES = (PROJECT / "seeds" / "order_rules.csv").read_text() + "payment_method,staff test,test,pos\n"
 
 
 def member(database: sqlite3.Connection, number: int, at: str) -> None:
@@ -55,9 +57,8 @@ def book(
     line(database, receipt, total, at)
 
 
-@pytest.fixture(scope="module")
-def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, sqlite3.Connection]:
-    file = tmp_path_factory.mktemp("till") / "till.sqlite"
+def book_all(file: Path) -> None:
+    """The till of a shop with all of them."""
     database = till(file)
     database.execute(
         "insert into stores values ('S1', 'Bund', 'Shanghai', 'CN', 'Asia/Shanghai', 'CNY', '2026-01-01T00:00:00Z')"
@@ -75,13 +76,12 @@ def shop(make_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactor
     book(database, "SWAP", "10.00", "2026-06-20T10:01:00Z", buyer="M4", paid="Exchange")
     book(database, "TRIAL", "99.00", "2026-06-20T11:00:00Z", buyer="M5", paid="staff test")
     database.commit()
-    home = make_home("bad-orders", SOURCES__POS__DATABASE_URL=f"sqlite:///{file}", OMNIHOUSE_AS_OF=AS_OF)
-    (home.path / "rules").mkdir(parents=True)
-    shipped = (PROJECT / "seeds" / "order_rules.csv").read_text()
-    (home.path / "rules" / "order_rules.csv").write_text(shipped + "payment_method,staff test,test,pos\n")
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    return home, database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def home(dropped: Dropped) -> Home:
+    return dropped.first
 
 
 def is_whole(home: Home) -> None:
@@ -89,12 +89,11 @@ def is_whole(home: Home) -> None:
     assert home.query("select count(*) from ops.reconciliation where difference <> 0") == [(0,)]
 
 
-def test_a_line_without_its_order_and_an_order_without_its_lines_wait_and_say_so(shop):
-    home, _ = shop
+def test_a_line_without_its_order_and_an_order_without_its_lines_wait_and_say_so(home: Home):
     is_whole(home)
     found = home.query(
         "select source_system, source_table, key, rule, reason from ops.quarantine"
-        " where source_table <> 'amounts' order by all"
+        " where source_system = 'pos' and source_table <> 'amounts' order by all"
     )
     assert [row[:4] for row in found] == [
         ("pos", "receipt_lines", "R404|1", "receipt_not_staged"),
@@ -104,8 +103,7 @@ def test_a_line_without_its_order_and_an_order_without_its_lines_wait_and_say_so
     assert home.query("select count(*) from marts.orders where order_id in ('pos-BARE', 'pos-R404')") == [(0,)]
 
 
-def test_a_refund_above_its_order_is_set_aside_and_the_order_stays(shop):
-    home, _ = shop
+def test_a_refund_above_its_order_is_set_aside_and_the_order_stays(home: Home):
     assert home.query("select key, rule, source_system from ops.quarantine where source_table = 'amounts'") == [
         ("pos-ABOVE", "refund_exceeds_order", "pos")
     ]
@@ -119,8 +117,7 @@ def test_a_refund_above_its_order_is_set_aside_and_the_order_stays(shop):
     ]
 
 
-def test_a_return_that_names_no_order_reduces_its_person_and_its_day_alone(shop):
-    home, _ = shop
+def test_a_return_that_names_no_order_reduces_its_person_and_its_day_alone(home: Home):
     assert home.query(
         "select refund_id, order_id, status, amount from marts.refunds where order_id is null order by 1"
     ) == [("pos-NAMELESS", None, "unlinked", Decimal(3)), ("pos-UNKNOWN", None, "unlinked", Decimal(4))]
@@ -138,8 +135,7 @@ def test_a_return_that_names_no_order_reduces_its_person_and_its_day_alone(shop)
     ) == [(Decimal("-7.01"), Decimal("-7.01"))]
 
 
-def test_an_exchange_is_one_order_and_a_test_is_none(shop):
-    home, _ = shop
+def test_an_exchange_is_one_order_and_a_test_is_none(home: Home):
     assert home.query(
         "select order_id, status, net_amount, is_exchange, is_test, is_valid, customer_order_number from marts.orders"
         " where order_id in ('pos-R4', 'pos-SWAP', 'pos-TRIAL') order by 1"

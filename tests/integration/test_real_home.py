@@ -1,10 +1,14 @@
-"""A real company's home: a till and some files by settings alone, with rows that are wrong, mended and withdrawn."""
+"""A real company's home: a till and some files by settings alone, with rows that are wrong, mended and withdrawn.
+
+Three nights of one home, in each of which several things happen that have nothing to do with each other.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +31,7 @@ RECEIPTS = (
 ERASED_BUYER = (
     "select customer_id is not null, customer_order_number, is_first_order from marts.orders where order_id = 'pos-R98'"
 )
+KUWAIT = "select net_amount, net_amount_reporting from marts.orders where currency = 'KWD'"
 LINES = "receipt_id,line_no,sku,product_name,category,quantity,unit_price,discount_amount,tax_amount,updated_at"
 
 
@@ -103,7 +108,9 @@ def test_good_rows_are_published_and_wrong_ones_are_set_aside_with_a_reason(shop
     assert home.query("select count(*) from marts.customers where not is_anonymous") == [(2,)]
 
 
-def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothing(shop):
+@pytest.fixture(scope="module")
+def second_night(shop) -> str:
+    """The same file again, a mended row, somebody erased, and a currency that has no rate; what the run said."""
     home, database = shop
     (home.path / "landing" / "events" / "again.jsonl.gz").write_bytes(
         (home.path / "landing" / "events" / "a.jsonl.gz").read_bytes()
@@ -112,85 +119,120 @@ def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothi
         "update receipts set total_amount = '12.00', updated_at = '2026-06-30T01:00:00Z' where receipt_id = 'R99'"
     )
     database.execute("update receipt_lines set updated_at = '2026-06-30T01:00:00Z' where receipt_id = 'R99'")
-    database.commit()
+    database.execute(
+        "update receipts set member_no = null, updated_at = '2026-06-30T01:30:00Z' where receipt_id = 'R98'"
+    )
+    sell(database, 101, "1.250", "2026-06-30T02:00:00Z", currency="KWD")
     outcome = home.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return outcome.stdout
+
+
+def test_a_mended_row_comes_back_by_itself_and_the_same_file_again_changes_nothing(shop, second_night: str):
+    home, _ = shop
     # There is neither a web shop nor a service desk.
-    assert "without a source's rows left as they are" in outcome.stdout
-    assert home.query("select count(*), sum(net_amount) from marts.orders") == [(32, Decimal("318.000"))]
+    assert "without a source's rows left as they are" in second_night
+    assert home.query("select count(*), sum(net_amount) from marts.orders where currency = 'CNY'") == [
+        (32, Decimal("318.000"))
+    ]
     assert home.query("select count(*) from ops.quarantine where source_table like 'receipt%'") == [(0,)]
     assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(20,)]
 
 
-def test_a_withdrawn_load_leaves_at_the_next_run(shop):
+def test_an_erased_persons_order_keeps_its_number_and_names_nobody(shop, second_night: str):
+    home, _ = shop
+    assert home.query(ERASED_BUYER) == [(False, 1, True)]
+    assert home.query("select count(*), count(customer_id) from marts.orders where currency = 'CNY'") == [(32, 31)]
+    assert set(home.query("select reason from marts.customer_id_history")) == {("erased",)}
+
+
+def test_a_currency_without_a_rate_warns(shop, second_night: str):
+    home, _ = shop
+    assert "net_amount_reporting" in second_night
+    assert home.query(KUWAIT) == [(Decimal("1.250"), None)]
+    ((key, reason),) = home.query("select key, reason from ops.quarantine where rule = 'rate_missing'")
+    assert key == "KWD|2026-06-30"
+    assert "no rate from KWD to CNY" in reason
+    assert "landing/fx_rates" in reason
+
+
+@pytest.fixture(scope="module")
+def third_night(shop, second_night: str) -> subprocess.CompletedProcess[str]:
+    """A load is withdrawn, the rate is there, and so are a mapping and a file that is no report; the till is gone."""
     home, _ = shop
     (load,) = home.query("select distinct load_id from ops.loads where source_system = 'events' and admitted")
     before = home.tables()
     assert home.run("reject", load[0]).returncode == 0
     assert home.run("reject", "no-such-load").returncode == 2
     assert differences(before, home.tables()) == {}
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(0,)]
-    assert home.query("select count(*) from marts.orders") == [(32,)]
-
-
-def test_an_erased_persons_order_keeps_its_number_and_names_nobody(shop):
-    home, database = shop
-    database.execute(
-        "update receipts set member_no = null, updated_at = '2026-06-30T01:30:00Z' where receipt_id = 'R98'"
+    (home.path / "mappings" / "radio_ads.yml").write_text(
+        (PROJECT / "tests" / "integration" / "radio_ads.yml").read_text()
     )
-    database.commit()
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query(ERASED_BUYER) == [(False, 1, True)]
-    assert home.query("select count(*), count(customer_id) from marts.orders") == [(32, 31)]
-    assert set(home.query("select reason from marts.customer_id_history")) == {("erased",)}
+    for name, file, text in (
+        ("fx_rates", "rates.csv", "date,base_currency,quote_currency,rate\n2026-06-30,KWD,CNY,23.4\n"),
+        ("google_ads", "report.csv", "this,is\nno,report\n"),
+        (
+            "radio_ads",
+            "june.csv",
+            "Tag;Sender;Kosten\n01.06.2026;Morgenwelle;1.234,50\n02.06.2026;Morgenwelle;10,00\n",
+        ),
+    ):
+        (home.path / "landing" / name).mkdir()
+        (home.path / "landing" / name / file).write_text(text)
+    return home.run(SOURCES__POS__DATABASE_URL="sqlite:////no/such/place/till.sqlite?token=geheim")
 
 
-def test_a_currency_without_a_rate_warns_and_a_dropped_rate_mends_it(shop):
-    home, database = shop
-    sell(database, 101, "1.250", "2026-06-30T02:00:00Z", currency="KWD")
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert "net_amount_reporting" in outcome.stdout
-    kuwait = "select net_amount, net_amount_reporting from marts.orders where currency = 'KWD'"
-    assert home.query(kuwait) == [(Decimal("1.250"), None)]
-    ((key, reason),) = home.query("select key, reason from ops.quarantine where rule = 'rate_missing'")
-    assert key == "KWD|2026-06-30"
-    assert "no rate from KWD to CNY" in reason
-    assert "landing/fx_rates" in reason
-    rates = home.path / "landing" / "fx_rates"
-    rates.mkdir()
-    (rates / "rates.csv").write_text("date,base_currency,quote_currency,rate\n2026-06-30,KWD,CNY,23.4\n")
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query(kuwait) == [(Decimal("1.250"), Decimal("29.250"))]
+def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on(shop, third_night):
+    home, _ = shop
+    assert third_night.returncode == 1, third_night.stdout + third_night.stderr
+    assert "google_ads" in third_night.stdout
+    assert "report.csv" in third_night.stdout
+    assert "Traceback" not in third_night.stdout + third_night.stderr
+    assert home.query("select count(*) from marts.orders") == [(33,)]
+    assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
+
+
+def test_an_unreachable_till_is_named_without_its_password(shop, third_night):
+    home, _ = shop
+    assert home.query("select status from ops.freshness where source_system = 'pos'") == [("stale",)]
+    everything = (
+        third_night.stdout
+        + third_night.stderr
+        + "".join(file.read_text() for file in (home.path / "runs").glob("*.json"))
+    )
+    assert "pos" in third_night.stdout
+    assert "geheim" not in everything
+
+
+def test_a_withdrawn_load_leaves_at_the_next_run(shop, third_night):
+    home, _ = shop
+    assert home.query("select count(*) from marts.touchpoints where source_system = 'events'") == [(0,)]
+    assert home.query("select count(*) from marts.orders") == [(33,)]
+
+
+def test_a_dropped_rate_mends_what_waited_for_it(shop, third_night):
+    home, _ = shop
+    assert home.query(KUWAIT) == [(Decimal("1.250"), Decimal("29.250"))]
     assert home.query("select count(*) from ops.quarantine where rule = 'rate_missing'") == [(0,)]
 
 
-def test_nights_after_an_erasure_keep_the_number_too(shop):
+def test_a_source_is_added_by_new_files_only(shop, third_night):
+    """A mapping of the user's own serves its folder without a line changed in the project."""
+    home, _ = shop
+    assert home.query(
+        "select platform, campaign, date::varchar, currency, cost from marts.ad_performance order by date"
+    ) == [
+        ("radio_ads", "Morgenwelle", "2026-06-01", "EUR", Decimal("1234.50")),
+        ("radio_ads", "Morgenwelle", "2026-06-02", "EUR", Decimal("10.00")),
+    ]
+
+
+def test_nights_after_an_erasure_keep_the_number_too(shop, third_night):
     home, _ = shop
     assert home.query(ERASED_BUYER) == [(False, 1, True)]
 
 
-def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on(shop):
-    home, database = shop
-    folder = home.path / "landing" / "google_ads"
-    folder.mkdir()
-    (folder / "report.csv").write_text("this,is\nno,report\n")
-    sell(database, 100, "5.00", "2026-06-30T03:00:00Z")
-    outcome = home.run()
-    assert outcome.returncode == 1, outcome.stdout + outcome.stderr
-    assert "google_ads" in outcome.stdout
-    assert "report.csv" in outcome.stdout
-    assert "Traceback" not in outcome.stdout + outcome.stderr
-    assert home.query("select count(*) from marts.orders") == [(34,)]
-    assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
-    (folder / "report.csv").unlink()
-
-
-def test_a_wrong_mapping_or_half_a_source_is_refused_before_anything_runs(shop):
+def test_a_wrong_mapping_or_half_a_source_is_refused_before_anything_runs(shop, third_night):
     home, _ = shop
     runs = len(list((home.path / "runs").glob("*.json")))
     mapping = home.path / "mappings" / "mine.yml"
@@ -228,39 +270,3 @@ def test_a_company_without_a_row_publishes_empty_tables(make_home, tmp_path):
         ("reachable_customers", Decimal(0)),
     ]
     assert set(rows.values()) == {0}
-
-
-def test_an_unreachable_till_is_named_without_its_password(make_home, tmp_path):
-    home = make_home(
-        "unreachable",
-        SOURCES__POS__DATABASE_URL="sqlite:////no/such/place/till.sqlite?token=geheim",
-        OMNIHOUSE_AS_OF=AS_OF,
-    )
-    outcome = home.run()
-    assert outcome.returncode == 1
-    everything = (
-        outcome.stdout + outcome.stderr + "".join(file.read_text() for file in (home.path / "runs").glob("*.json"))
-    )
-    assert "pos" in everything
-    assert "geheim" not in everything
-
-
-def test_a_source_is_added_by_new_files_only(shop, tmp_path):
-    """A mapping of the user's own serves its folder without a line changed in the project."""
-    home, _ = shop
-    (home.path / "mappings" / "radio_ads.yml").write_text(
-        (PROJECT / "tests" / "integration" / "radio_ads.yml").read_text()
-    )
-    folder = home.path / "landing" / "radio_ads"
-    folder.mkdir()
-    (folder / "june.csv").write_text(
-        "Tag;Sender;Kosten\n01.06.2026;Morgenwelle;1.234,50\n02.06.2026;Morgenwelle;10,00\n"
-    )
-    outcome = home.run()
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert home.query(
-        "select platform, campaign, date::varchar, currency, cost from marts.ad_performance order by date"
-    ) == [
-        ("radio_ads", "Morgenwelle", "2026-06-01", "EUR", Decimal("1234.50")),
-        ("radio_ads", "Morgenwelle", "2026-06-02", "EUR", Decimal("10.00")),
-    ]

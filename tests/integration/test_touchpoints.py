@@ -6,26 +6,23 @@ What belongs here: what one small home publishes over two nights. A whole compan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Home, differences
-
-FIRST, SECOND = "2026-07-01T02:00:00+08:00", "2026-07-02T02:00:00+08:00"  # the first is 18:00 UTC on June 30
+from tests.integration.shared_homes import Dropped
 
 TOUCHES = """touchpoint_id,occurred_at,touchpoint_type,member_no,phone,device_id,click_id,channel
-1,2026-06-20T10:00:00Z,ad_click,M1,13811110001,,K1,
-2,2026-06-20T11:00:00Z,ad_click,M2,13811110002,,K1,
-3,2026-06-20T12:00:00Z,ad_click,M3,13811110003,,K3,
+1,2026-06-20T10:00:00Z,ad_click,V1,13811110001,,K1,
+2,2026-06-20T11:00:00Z,ad_click,V2,13811110002,,K1,
+3,2026-06-20T12:00:00Z,ad_click,V3,13811110003,,K3,
 4,2026-06-20T13:00:00Z,ad_click,,,,K1,
-5,2026-06-21T10:00:00Z,商品评价,M1,,,,
-6,2026-06-21T11:00:00Z,到店,M2,,,,store
-7,2026-06-21T12:00:00Z,Sign-Up,M3,,,,app
-8,2026-06-30T18:09:00Z,walk_in,M1,,,,
-9,2026-06-30T18:11:00Z,walk_in,M1,,,,
-10,2026-06-30T19:00:00Z,walk_in,M9,13811110009,,,
+5,2026-06-21T10:00:00Z,商品评价,V1,,,,
+6,2026-06-21T11:00:00Z,到店,V2,,,,store
+7,2026-06-21T12:00:00Z,Sign-Up,V3,,,,app
+8,2026-06-30T18:09:00Z,walk_in,V1,,,,
+9,2026-06-30T18:11:00Z,walk_in,V1,,,,
+10,2026-06-30T19:00:00Z,walk_in,V9,13811110009,,,
 """
 MESSAGES = """message_id,event,channel,occurred_at,phone
 m1,sent,sms,2026-06-22T10:00:00Z,13811110001
@@ -58,27 +55,24 @@ EVENTS = [
 ]
 
 
+FILES = {
+    "touchpoints/june.csv": TOUCHES,
+    "messages/june.csv": MESSAGES,
+    "events/june.jsonl": "\n".join(map(json.dumps, EVENTS)),
+}
+HERE = "in ('events', 'messages', 'touchpoints')"
+
+
 @pytest.fixture(scope="module")
-def nights(make_home: Callable[..., Home]) -> tuple[Home, dict[str, Any], dict[str, Any]]:
-    """The home, and what it published in the first night and in the second, in which nothing came."""
-    home = make_home("touches", OMNIHOUSE_DEMO="0")
-    for folder, name, text in (
-        ("touchpoints", "june.csv", TOUCHES),
-        ("messages", "june.csv", MESSAGES),
-        ("events", "june.jsonl", "\n".join(map(json.dumps, EVENTS))),
-    ):
-        (home.path / "landing" / folder).mkdir(parents=True)
-        (home.path / "landing" / folder / name).write_text(text)
-    published = []
-    for as_of in (FIRST, SECOND):
-        outcome = home.run(OMNIHOUSE_AS_OF=as_of)
-        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-        published.append({**home.tables("marts"), "waiting": home.query(
-            "select source_table, rule, reason, file_name from ops.quarantine order by all"
-        ), "touches": home.query(
-            "select touchpoint_id, touchpoint_type, customer_id from marts.touchpoints order by all"
-        ), "conserved": home.query("select sum(rows_lost), sum(rows_quarantined) from ops.conservation")})  # fmt: skip
-    return home, published[0], published[1]
+def nights(dropped: Dropped) -> list[dict[str, Any]]:
+    """What was published in the first night and in the second, in which nothing of these came."""
+    return [{**night.tables("marts"), "waiting": night.query(
+        f"select source_table, rule, reason, file_name from ops.quarantine where source_table {HERE} order by all"
+    ), "touches": night.query(
+        "select touchpoint_id, touchpoint_type, customer_id from marts.touchpoints order by all"
+    ), "conserved": night.query(
+        f"select sum(rows_lost), sum(rows_quarantined) from ops.conservation where raw_table {HERE}"
+    )} for night in (dropped.first, dropped.second)]  # fmt: skip
 
 
 def kinds(night: dict[str, Any]) -> dict[str, str]:
@@ -90,7 +84,7 @@ def customers(night: dict[str, Any]) -> dict[str, str]:
 
 
 def test_what_happens_after_tonight_waits_for_its_time(nights):
-    _, first, _ = nights
+    first, _ = nights
     assert [row[:3] for row in first["waiting"]] == [
         ("events", "occurred_in_the_future", "occurred in the future"),
         ("events", "occurred_in_the_future", "occurred in the future"),
@@ -106,7 +100,7 @@ def test_what_happens_after_tonight_waits_for_its_time(nights):
 
 
 def test_it_comes_back_by_itself_though_nothing_was_delivered(nights):
-    _, first, second = nights
+    first, second = nights
     assert second["waiting"] == []
     assert second["conserved"] == [(0, 0)]
     assert kinds(second).keys() - kinds(first).keys() == {
@@ -118,23 +112,14 @@ def test_it_comes_back_by_itself_though_nothing_was_delivered(nights):
 
 
 def test_nobody_is_known_by_a_touch_that_waits(nights):
-    _, first, second = nights
+    first, second = nights
     new = set(customers(second).values()) - set(customers(first).values())
     assert {customers(second)["event-e10"], customers(second)["touch-touchpoints-10"]} <= new
     assert len(second["customers"]) == len(first["customers"]) + 2
 
 
-def test_the_second_night_is_what_a_rebuild_makes(nights):
-    home, _, second = nights
-    outcome = home.run("rebuild", OMNIHOUSE_AS_OF=SECOND)
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    anew = home.tables("marts")
-    assert differences({name: second[name] for name in anew}, anew) == {}
-    assert second["journey_steps"]
-
-
 def test_a_click_id_of_two_people_gives_the_device_to_neither(nights):
-    _, first, _ = nights
+    first, _ = nights
     who = customers(first)
     ann, bob = who["touch-touchpoints-1"], who["touch-touchpoints-2"]
     assert ann != bob
@@ -148,6 +133,6 @@ def test_a_click_id_of_two_people_gives_the_device_to_neither(nights):
 
 
 def test_reviews_visits_and_sign_ups_are_touchpoints_of_exports_and_events(nights):
-    _, first, _ = nights
+    first, _ = nights
     assert [kinds(first)[f"touch-touchpoints-{number}"] for number in (5, 6, 7)] == ["review", "store_visit", "sign_up"]
     assert [kinds(first)[f"event-e{number}"] for number in (4, 6, 7)] == ["identified", "review", "sign_up"]
