@@ -103,6 +103,7 @@ _SHOP = """
         local_date(ordered_at) as reporting_date,
         ordered_at,
         case when not is_valid then ordered_at end as cancelled_at,
+        'category ' || draw(order_id, 12, 12) as main_category,
         hash(order_id, customer_id) as _fingerprint
     from priced;
 
@@ -138,7 +139,9 @@ _SHOP = """
     create table int_identity__records as
     select
         'shop:' || number as record_key,
-        timestamptz '2024-06-29 00:00:00+00' + to_microseconds(draw(number, 2, 700) * 86400000000) as first_seen_at
+        'shop' as source_system,
+        timestamptz '2024-06-29 00:00:00+00' + to_microseconds(draw(number, 2, 700) * 86400000000) as first_seen_at,
+        first_seen_at as last_seen_at
     from range($persons + $persons // 10) t(number);
 
     create table customer_id_history as

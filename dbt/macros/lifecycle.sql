@@ -122,3 +122,44 @@ select
     ordered_at + to_seconds(cast(round(lost_seconds) as bigint)) as lost_at
 from silences
 {%- endmacro %}
+
+{#- The category with the most money in each order's lines; of two alike the first by name. Most orders are of one category, and
+    need no sums. -#}
+{% macro main_categories(lines) -%}
+with listed as (
+
+    select
+        order_id,
+        min(category) as category,
+        min(category) <> max(category) as is_mixed
+    from {{ lines }}
+    where category is not null
+    group by order_id
+
+),
+
+mixed as (
+
+    select
+        lines.order_id,
+        lines.category,
+        sum(lines.net_amount) as net_amount
+    from {{ lines }} as lines
+    inner join listed on lines.order_id = listed.order_id
+    where lines.category is not null and listed.is_mixed
+    group by lines.order_id, lines.category
+
+)
+
+select
+    order_id,
+    category
+from listed
+where not is_mixed
+union all
+select
+    order_id,
+    category
+from mixed
+qualify row_number() over (partition by order_id order by net_amount desc, category asc) = 1
+{%- endmacro %}

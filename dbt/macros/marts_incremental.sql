@@ -39,11 +39,12 @@ select 1
 {%- endif -%}
 {%- endmacro %}
 
-{#- The keys this model still lacks: all of them on a full build. -#}
-{% macro missing_keys(states, key) -%}
+{#- The keys this model still lacks: all of them on a full build. `among`: a condition that one of the rows of each key it has
+    is known by. -#}
+{% macro missing_keys(states, key, among=none) -%}
 select states.*
 from {{ states }} as states
 {%- if is_incremental() %}
-where not exists (select 1 from {{ this }} as built where {{ same_key('built', 'states', key) }})
+anti join {{ this }} as built on {{ same_key('built', 'states', key) }}{{ ' and ' ~ among if among }}
 {%- endif %}
 {%- endmacro %}

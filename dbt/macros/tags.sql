@@ -51,3 +51,19 @@ case
     else bit_count({{ low }}) + bit_count({{ high }} & ((cast(1 as bigint) << ({{ place }} % 63)) - 1))
 end
 {%- endmacro %}
+
+{#- Whose tags are not as they should be, told by the first of each person's: all of them are deleted. -#}
+{% macro delete_other_tags() -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where customer_id in (
+    select built.customer_id
+    from {{ this }} as built
+    left join {{ ref('int_customers__tag_sets') }} as sets
+        on built.customer_id = sets.customer_id and built._fingerprint = sets._fingerprint
+    where built._is_first and sets.customer_id is null
+)
+{%- else -%}
+select 1
+{%- endif -%}
+{%- endmacro %}

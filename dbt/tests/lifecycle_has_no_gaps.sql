@@ -1,4 +1,4 @@
--- A known person is in exactly one stage, and each stage begins when the one before ends.
+-- A known person is in exactly one stage, and each stage begins when the one before ends. Whoever bought is known.
 with followed as (
     select
         customer_id,
@@ -16,7 +16,9 @@ broken as (
 missing as (
     select customers.customer_id
     from {{ ref('customers') }} as customers
-    where not customers.is_anonymous and customers.lifecycle_stage is null
+    where
+        (not customers.is_anonymous and customers.lifecycle_stage is null)
+        or (customers.is_anonymous and customers.orders_count > 0)
 )
 
 select * from broken

@@ -14,7 +14,10 @@ from bench.rendered import Models
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 ZONE = "Asia/Shanghai"
-BUILT = (*("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),)
+BUILT = (
+    *("int_customers__people", "int_customers__valid_orders", "int_customers__gap_medians"),
+    *("int_customers__lifecycle_people", "customer_lifecycle"),
+)
 CONFIG = {
     "mode": "adaptive", "at_risk_factor": "1.5", "dormant_factor": "3", "lost_factor": "6", "prior_gaps": 2,
     "min_category_gaps": 30, "min_gap_days": 7, "max_gap_days": 365, "default_gap_days": 40, "at_risk_days": 60,
@@ -74,20 +77,28 @@ class People:
             [(record, self.person_of.get(record, record), record.startswith("device")) for record in people],
         )  # fmt: skip
         self._table(
-            "int_identity__records", "record_key varchar, first_seen_at timestamptz",
-            [(record, self.seen[record] if record in self.seen else self._first(record)) for record in people],
+            "int_identity__records", "record_key varchar, first_seen_at timestamptz, source_system varchar,"
+            " last_seen_at timestamptz",
+            [(record, self.seen[record] if record in self.seen else self._first(record), "pos", None)
+             for record in people],
         )  # fmt: skip
         numbered: dict[str, int] = {}
         rows = []
         for name, (_, category, at, qualifies) in sorted(self.orders.items(), key=lambda item: (item[1][2], item[0])):
             numbered[whose[name]] = numbered.get(whose[name], 0) + 1
-            rows.append((name, whose[name], category, qualifies, numbered[whose[name]], self.day(at), at))
+            # A purchase has something to be paid that was not given back.
+            rows.append(
+                (name, whose[name], "pos", category, 1, int(qualifies), 1, int(qualifies), True, numbered[whose[name]],
+                 self.day(at), at)
+            )  # fmt: skip
         self._table(
-            "int_customers__valid_orders",
-            "order_id varchar, customer_id varchar, category varchar, is_qualifying boolean,"
+            "given_orders",
+            "order_id varchar, customer_id varchar, source_system varchar, main_category varchar, due_amount integer,"
+            " net_amount integer, due_amount_reporting integer, net_amount_reporting integer, is_valid boolean,"
             " customer_order_number integer, reporting_date date, ordered_at timestamptz",
             rows,
         )
+        db.execute("create or replace table orders as select *, hash(given_orders) as _fingerprint from given_orders")
         for model in BUILT:
             self.models.build(model)
         if publish:

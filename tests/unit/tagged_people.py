@@ -228,6 +228,10 @@ class People:
         for name, columns in GIVEN.items():
             names = [column.split()[0] for column in re.split(r", (?!\d)", columns)]
             self._table(name, columns, [tuple(row.get(column) for column in names) for row in rows[name]])
+        self.db.execute(
+            "create or replace table int_customers__people as select customer_id, bit_xor(hash(orders._fingerprint))"
+            " as orders_fingerprint from customers left join orders using (customer_id) group by customer_id"
+        )
 
     def _table(self, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
         self.db.execute(f"create or replace table {name} ({columns})")

@@ -8,15 +8,7 @@
 
 with people as (
 
-    select people.*
-    from {{ ref('int_customers__lifecycle_people') }} as people
-    {%- if is_incremental() %}
-    where
-        not exists (
-            select 1 from {{ this }} as shown
-            where shown.customer_id = people.customer_id and shown.left_at is null
-        )
-    {%- endif %}
+    {{ missing_keys(ref('int_customers__lifecycle_people'), 'customer_id', 'built.left_at is null') }}
 
 ),
 

@@ -3,13 +3,13 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_restated(ref('int_customers__tag_sets'), 'customer_id') }}"
+    pre_hook="{{ delete_other_tags() }}"
 ) }}
 {%- set rules = run_query(tag_rules_in_force()).rows if execute else [] %}
 
 with people as (
 
-    {{ missing_keys(ref('int_customers__tag_sets'), 'customer_id') }}
+    {{ missing_keys(ref('int_customers__tag_sets'), 'customer_id', 'built._is_first') }}
 
 ),
 
@@ -84,6 +84,7 @@ final as (
             else given.as_of_date
         end as since,
         given.valid_until,
+        {{ tags_before_place('given.tags_low', 'given.tags_high', 'given.place') }} = 0 as _is_first,
         given.tags_fingerprint as _fingerprint,
         current_timestamp as _loaded_at
     from given

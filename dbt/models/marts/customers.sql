@@ -1,15 +1,9 @@
 -- Grain: one row per person, known or anonymous.
 {{ config(materialized='table') }}
 
-with members as (
+with people as (
 
-    select * from {{ ref('int_identity__members') }}
-
-),
-
-records as (
-
-    select * from {{ ref('int_identity__records') }}
+    select * from {{ ref('int_customers__people') }}
 
 ),
 
@@ -86,21 +80,6 @@ run_parameters as (
 
 ),
 
-people as (
-
-    select
-        members.customer_id,
-        count(*) as record_count,
-        string_agg(distinct records.source_system, ', ' order by records.source_system) as source_systems,
-        bool_and(members.is_anonymous) as is_anonymous,
-        min(records.first_seen_at) as first_seen_at,
-        max(records.last_seen_at) as last_seen_at
-    from members
-    inner join records on members.record_key = records.record_key
-    group by members.customer_id
-
-),
-
 survivors as (
 
     select
@@ -111,20 +90,6 @@ survivors as (
         max(value) filter (where attribute = 'member_level') as member_level,
         cast(max(value) filter (where attribute = 'birth_date') as date) as birth_date
     from attributes
-    group by customer_id
-
-),
-
-order_totals as (
-
-    select
-        customer_id,
-        count(*) as orders_count,
-        sum(net_amount_reporting) as net_revenue,
-        min(ordered_at) as first_order_at,
-        max(ordered_at) as last_order_at
-    from orders
-    where is_valid and customer_id is not null
     group by customer_id
 
 ),
@@ -204,24 +169,23 @@ final as (
         customer_lifecycle.stage as lifecycle_stage,
         coalesce(
             customer_rfm.segment,
-            case when not people.is_anonymous and order_totals.customer_id is null then prospects.segment end
+            case when not people.is_anonymous and people.orders_count = 0 then prospects.segment end
         ) as rfm_segment,
         cast(people.record_count as integer) as record_count,
-        cast(coalesce(order_totals.orders_count, 0) as integer) as orders_count,
-        {{ money('coalesce(order_totals.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
+        cast(people.orders_count as integer) as orders_count,
+        {{ money('coalesce(people.net_revenue, 0) - coalesce(unlinked_returns.amount_reporting, 0)') }}
             as net_revenue,
         consented.customer_id is not null as marketing_consent,
         people.is_anonymous,
         people.first_seen_at,
         people.last_seen_at,
-        order_totals.first_order_at,
-        order_totals.last_order_at
+        people.first_order_at,
+        people.last_order_at
     from people
     cross join prospects
     left join consented on people.customer_id = consented.customer_id
     left join survivors on people.customer_id = survivors.customer_id
     left join aged on people.customer_id = aged.customer_id
-    left join order_totals on people.customer_id = order_totals.customer_id
     left join unlinked_returns on people.customer_id = unlinked_returns.customer_id
     left join first_touches on people.customer_id = first_touches.customer_id
     left join order_channels on people.customer_id = order_channels.customer_id

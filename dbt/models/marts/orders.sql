@@ -18,6 +18,20 @@ headers as (
 
 ),
 
+lines as (
+
+    select lines.*
+    from {{ ref('int_orders__lines') }} as lines
+    inner join states on lines.order_id = states.order_id
+
+),
+
+main_categories as (
+
+    {{ main_categories('lines') }}
+
+),
+
 final as (
 
     select
@@ -27,6 +41,7 @@ final as (
         headers.store_id,
         states.customer_id,
         headers.channel,
+        main_categories.category as main_category,
         states.status,
         headers.currency,
         headers.gross_amount,
@@ -66,6 +81,7 @@ final as (
         current_timestamp as _loaded_at
     from states
     inner join headers on states.order_id = headers.order_id
+    left join main_categories on states.order_id = main_categories.order_id
 
 )
 

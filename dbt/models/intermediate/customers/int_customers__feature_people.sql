@@ -8,9 +8,9 @@ with customers as (
 
 ),
 
-orders as (
+people as (
 
-    select * from {{ ref('orders') }}
+    select * from {{ ref('int_customers__people') }}
 
 ),
 
@@ -58,63 +58,36 @@ customer_value as (
 
 ),
 
-fingerprints as (
+chargebacks as (
 
     select
         customer_id,
-        {{ fingerprint(["'person'", 'source_systems', 'first_channel', 'preferred_channel', 'city', 'country', 'gender',
-                        'age_band', 'member_level', 'lifecycle_stage', 'rfm_segment', 'orders_count', 'net_revenue',
-                        'marketing_consent', 'first_seen_at', 'last_seen_at', 'first_order_at', 'last_order_at']) }}
-            as part
-    from customers
-    union all
-    -- An order's covers its lines, its refunds and whose it is.
-    select
-        customer_id,
-        hash('orders', {{ group_fingerprint(['_fingerprint']) }}) as part
-    from orders
-    where customer_id is not null
-    group by customer_id
-    union all
-    select
-        customer_id,
-        hash('chargebacks', count(*)) as part
+        count(*) as chargebacks_count
     from refunds
     where kind = 'chargeback' and is_counted and customer_id is not null
     group by customer_id
-    union all
+
+),
+
+touched as (
+
     select
         customer_id,
-        hash('touches', {{ group_fingerprint(['touchpoint_type', 'is_session_start', 'occurred_at']) }}, count(*))
-            as part
+        hash({{ group_fingerprint(['touchpoint_type', 'is_session_start', 'occurred_at']) }}, count(*))
+            as touches_fingerprint
     from recent_touches
     group by customer_id
-    union all
+
+),
+
+asked as (
+
     select
         customer_id,
-        hash(
-            'tickets',
-            {{ group_fingerprint(['ticket_id', 'category', 'csat_score', 'same_question_count', 'is_open',
-                                  'created_at', 'is_in_30d', 'is_in_90d', 'is_in_365d']) }}
-        ) as part
+        {{ group_fingerprint(['ticket_id', 'category', 'csat_score', 'same_question_count', 'is_open', 'created_at',
+                              'is_in_30d', 'is_in_90d', 'is_in_365d']) }} as tickets_fingerprint
     from tickets
     group by customer_id
-    union all
-    select
-        customer_id,
-        {{ fingerprint(["'scores'", 'r_score', 'f_score', 'm_score']) }} as part
-    from customer_rfm
-    union all
-    select
-        customer_id,
-        {{ fingerprint(["'stage'", 'entered_at', 'next_stage_at']) }} as part
-    from customer_lifecycle
-    union all
-    select
-        customer_id,
-        {{ fingerprint(["'value'", 'historic_margin', 'alive_probability', 'predicted_purchases_12m',
-                        'predicted_value_12m']) }} as part
-    from customer_value
 
 ),
 
@@ -122,10 +95,24 @@ final as (
 
     select
         customers.customer_id,
-        bit_xor(fingerprints.part) as _fingerprint
-    from fingerprints
-    inner join customers on fingerprints.customer_id = customers.customer_id
-    group by customers.customer_id
+        {{ fingerprint(['customers.source_systems', 'customers.first_channel', 'customers.preferred_channel',
+                        'customers.city', 'customers.country', 'customers.gender', 'customers.age_band',
+                        'customers.member_level', 'customers.lifecycle_stage', 'customers.rfm_segment',
+                        'customers.net_revenue', 'customers.marketing_consent', 'customers.first_seen_at',
+                        'customers.last_seen_at', 'people.orders_fingerprint', 'chargebacks.chargebacks_count',
+                        'touched.touches_fingerprint', 'asked.tickets_fingerprint', 'customer_rfm.r_score',
+                        'customer_rfm.f_score', 'customer_rfm.m_score', 'customer_lifecycle.entered_at',
+                        'customer_lifecycle.next_stage_at', 'customer_value.historic_margin',
+                        'customer_value.alive_probability', 'customer_value.predicted_purchases_12m',
+                        'customer_value.predicted_value_12m']) }} as _fingerprint
+    from customers
+    inner join people on customers.customer_id = people.customer_id
+    left join chargebacks on customers.customer_id = chargebacks.customer_id
+    left join touched on customers.customer_id = touched.customer_id
+    left join asked on customers.customer_id = asked.customer_id
+    left join customer_rfm on customers.customer_id = customer_rfm.customer_id
+    left join customer_lifecycle on customers.customer_id = customer_lifecycle.customer_id
+    left join customer_value on customers.customer_id = customer_value.customer_id
 
 )
 

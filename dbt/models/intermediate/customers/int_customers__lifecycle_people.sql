@@ -1,10 +1,13 @@
 -- Grain: one row per known person, with the fingerprint of all that decides their stages but the as-of.
 {{ config(materialized='table') }}
 
-with valid_orders as (
+with known_customers as (
 
-    select * from {{ ref('int_customers__valid_orders') }}
-    where is_qualifying
+    select
+        *,
+        date_trunc('quarter', last_order_date) as last_quarter
+    from {{ ref('int_customers__people') }}
+    where not is_anonymous
 
 ),
 
@@ -14,55 +17,30 @@ gap_medians as (
 
 ),
 
-members as (
-
-    select * from {{ ref('int_identity__members') }}
-    where not is_anonymous
-
-),
-
-records as (
-
-    select * from {{ ref('int_identity__records') }}
-
-),
-
 lifecycle_config as (
 
     select * from {{ ref('lifecycle_config') }}
 
 ),
 
-known_customers as (
+last_quarters as (
 
-    select
-        members.customer_id,
-        min(records.first_seen_at) as first_seen_at
-    from members
-    inner join records on members.record_key = records.record_key
-    group by members.customer_id
+    select distinct last_quarter
+    from known_customers
+    where last_quarter is not null
 
 ),
 
-quarters as (
+-- What was usual in any quarter before that of the last order: hardly ever another, once it was published.
+medians_before as (
 
     select
-        cast(quarter + interval 3 months as date) as next_quarter,
-        {{ group_fingerprint(['category', 'gaps', 'median_seconds']) }} as medians_fingerprint
-    from gap_medians
-    group by quarter
-
-),
-
-bought as (
-
-    select
-        valid_orders.customer_id,
-        {{ group_fingerprint(['valid_orders.ordered_at', 'valid_orders.customer_order_number', 'valid_orders.category',
-                              'quarters.medians_fingerprint']) }} as orders_fingerprint
-    from valid_orders
-    left join quarters on date_trunc('quarter', valid_orders.reporting_date) = quarters.next_quarter
-    group by valid_orders.customer_id
+        last_quarters.last_quarter,
+        {{ group_fingerprint(['gap_medians.quarter', 'gap_medians.category', 'gap_medians.gaps',
+                              'gap_medians.median_seconds']) }} as medians_fingerprint
+    from last_quarters
+    inner join gap_medians on last_quarters.last_quarter > gap_medians.quarter
+    group by last_quarters.last_quarter
 
 ),
 
@@ -71,7 +49,8 @@ final as (
     select
         known_customers.customer_id,
         known_customers.first_seen_at,
-        {{ fingerprint(['known_customers.first_seen_at', 'bought.orders_fingerprint', 'lifecycle_config.mode',
+        {{ fingerprint(['known_customers.first_seen_at', 'known_customers.orders_fingerprint',
+                        'medians_before.medians_fingerprint', 'lifecycle_config.mode',
                         'lifecycle_config.at_risk_factor', 'lifecycle_config.dormant_factor',
                         'lifecycle_config.lost_factor', 'lifecycle_config.prior_gaps',
                         'lifecycle_config.min_category_gaps', 'lifecycle_config.min_gap_days',
@@ -80,7 +59,7 @@ final as (
                         'lifecycle_config.lost_days', reporting_timezone()]) }} as _fingerprint
     from known_customers
     cross join lifecycle_config
-    left join bought on known_customers.customer_id = bought.customer_id
+    left join medians_before on known_customers.last_quarter = medians_before.last_quarter
 
 )
 

@@ -19,6 +19,13 @@ settings as (
 
 ),
 
+first_orders as (
+
+    select min(reporting_date) as first_order_date
+    from {{ ref('int_customers__valid_orders') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -43,7 +50,7 @@ month_ends as (
     select
         cast(unnest(generate_series(
             greatest(
-                date_trunc('month', (select min(valid_orders.reporting_date) from valid_orders)),
+                date_trunc('month', (select first_orders.first_order_date from first_orders)),
                 date_trunc('month', run_parameters.as_of_date) - interval 119 months
             ) + interval 1 month,
             date_trunc('month', run_parameters.as_of_date),

@@ -24,15 +24,24 @@ tag_rules as (
 
 ),
 
-published as (
+told as (
 
     select
         customer_id,
-        max_by(tags_low, night) as tags_low,
-        max_by(tags_high, night) as tags_high,
-        max_by(changed_on, night) as changed_on
+        max_by({ 'tags_low': tags_low, 'tags_high': tags_high, 'changed_on': changed_on }, night) as set_told
     from {{ source('ops', 'tags_before') }}
     group by customer_id
+
+),
+
+published as (
+
+    select
+        told.customer_id,
+        told.set_told.tags_low,
+        told.set_told.tags_high,
+        told.set_told.changed_on
+    from told
 
 ),
 
