@@ -182,6 +182,11 @@ def test_a_source_that_is_down_leaves_the_others_alone_and_catches_up(company: H
     assert home_rows(company, "marts.touchpoints") > touchpoints
     assert company.query("select status from ops.freshness where source_system = 'zendesk'") == [("stale",)]
     assert company.query("select reason from ops.freshness where source_system = 'zendesk'")[0][0]
+    told = (
+        "select table_name from duckdb_tables() where schema_name = 'marts' and comment like '%STALE%zendesk (up to %'"
+    )
+    assert {"service_tickets", "touchpoints", "customers"} <= {table for (table,) in company.query(told)}
+    assert ("ad_performance",) not in company.query(told)
     outcome = company.run()
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert company.query("select count(*) from marts.service_tickets where not is_call")[0][0] == tickets_made(company)
@@ -296,7 +301,16 @@ def home_rows(home: Home, table: str) -> int:
 
 _PAGES = ["README.md"] + [
     f"docs/{page}.md"
-    for page in ("attribution", "lifecycle", "value", "tags", "audiences", "quarantine", "when-sources-misbehave")
+    for page in (
+        "attribution",
+        "lifecycle",
+        "value",
+        "tags",
+        "audiences",
+        "quarantine",
+        "when-sources-misbehave",
+        "gates",
+    )
 ]
 
 

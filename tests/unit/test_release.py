@@ -77,6 +77,31 @@ def test_a_reader_keeps_the_old_release_and_a_new_reader_sees_the_new_one(house)
     assert net(file) == 2
 
 
+def test_tables_that_hold_rows_of_a_stale_source_say_so(house):
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("alter table marts.customers add column source_systems text default 'shopify, zendesk'")
+        warehouse.execute("create table marts.orders as select 'shopify' as source_system, 1 as order_id")
+        warehouse.execute("create table marts.dates as select date '2026-07-01' as date")
+        warehouse.execute(
+            "create table ops.freshness as select 'zendesk' as source_system, 'stale' as status,"
+            " timestamptz '2026-06-30 12:34:56+00' as last_record_at union all select 'shopify', 'fresh', null"
+        )
+    comments = "select table_name, comment from duckdb_tables() where schema_name = 'marts'"
+    publish(house, "run1", 1)
+    with duckdb.connect(str(house.published / "omnihouse.duckdb"), read_only=True) as reader:
+        assert dict(reader.execute(comments).fetchall()) == {
+            "customers": "one person's row STALE in this publication, and at the last good load: zendesk"
+            " (up to 2026-06-30 12:34 UTC); see ops.freshness.",
+            "orders": None,
+            "dates": None,
+        }
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("update ops.freshness set status = 'fresh'")
+    publish(house, "run2", 2)
+    with duckdb.connect(str(house.published / "omnihouse.duckdb"), read_only=True) as reader:
+        assert dict(reader.execute(comments).fetchall())["customers"] == "one person's row"
+
+
 def test_a_crash_after_the_rename_is_noted_and_one_before_it_is_cleared(house):
     decisions = Decisions(house.lake)
     publish(house, "run1", 1)
