@@ -327,8 +327,23 @@ def test_the_streams_of_the_night_are_charted(company: Home):
     shown = (company.path / "quality" / "streams.html").read_text()
     charts = company.query("select count(distinct (source_system, stream)) from ops.stream_days where measure = 'rows'")
     assert shown.count("<figure") == charts[0][0] > 20
-    unusual = company.query("select count(*) from ops.stream_days where is_tonight and is_unusual")[0][0]
+    unusual = company.query(
+        "select (select count(*) from ops.stream_days where is_tonight and is_unusual)"
+        " + (select count(*) from ops.column_weeks where is_latest and is_unusual)"
+    )[0][0]
     run = company.query("select max(run_id) from ops.runs")[0][0]
     assert company.query("select count(*) from ops.anomalies where run_id = $1", [run]) == [(unusual,)]
-    gates = company.query("select distinct severity from ops.quality_results where table_name = 'stream_days'")
-    assert gates == [("warn",)]
+    gates = "select distinct severity from ops.quality_results where suite = 'ops' and table_name in ($1, $2)"
+    assert company.query(gates, ["stream_days", "column_weeks"]) == [("warn",)]
+
+
+def test_tests_on_the_tables_are_results_with_a_reason_like_all_others(company: Home):
+    asked = company.query(
+        "select suite = 'tests', count(*) > 100, bool_and(why is not null), bool_and(success or severity = 'warn')"
+        " from ops.quality_results where run_id = (select max(run_id) from ops.runs) group by 1 order by 1"
+    )
+    assert asked == [(False, True, True, True), (True, True, True, True)]
+    (page,) = (company.path / "quality" / "validations" / "tests").rglob("*.html")
+    assert "Every order's amounts follow from each other" in page.read_text().replace("&#x27;", "'").replace(
+        "&#39;", "'"
+    )

@@ -131,3 +131,51 @@ def test_a_second_run_is_told_that_one_is_going_on(tmp_path):
     first.release()
     second.acquire()
     second.release()
+
+
+@pytest.fixture(scope="session")
+def oldest_reader(tmp_path_factory):
+    """The oldest DuckDB that a BI tool may read with, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("duckdb_1_4")
+    uv = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(folder),
+        "duckdb==1.4.*",
+    ]
+    try:
+        installed = subprocess.run(uv, capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("no package registry answers in time")
+    if installed.returncode:
+        pytest.skip(f"DuckDB 1.4 cannot be had here: {installed.stderr.strip()[-200:]}")
+    return folder
+
+
+def test_the_published_file_opens_in_duckdb_1_4(house, oldest_reader):
+    publish(house, "run1", 1)
+    file = house.published / "omnihouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchall() == [(f"{release.STORAGE_VERSION}+",)]
+    read = (
+        f"import duckdb; reader = duckdb.connect({str(file)!r}, read_only=True);"
+        "print(duckdb.__version__, reader.execute('select net from marts.customers').fetchone()[0],"
+        " reader.execute(\"select comment from duckdb_tables() where table_name = 'customers'\").fetchone()[0])"
+    )
+    seen = subprocess.run(
+        [sys.executable, "-c", read],
+        env={"PYTHONPATH": str(oldest_reader), "HOME": str(house.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.startswith("1.4.")
+    assert seen.stdout.split(maxsplit=1)[1] == "1.00 one person's row\n"
