@@ -13,9 +13,9 @@
     (clock.last_date - {{ date }}) // 7
 {%- endmacro %}
 
-{# The same of an instant; weeks of 168 hours, so that no row needs its zone. #}
+{# The same of an instant; weeks of 168 hours, as the calendar of a zone costs ten times as much a row. #}
 {% macro weeks_before_end(instant) -%}
-    date_sub('day', {{ instant }}, clock.end_instant) // 7
+    (epoch_ms(clock.end_instant) - epoch_ms({{ instant }})) // 604800000
 {%- endmacro %}
 
 {% macro is_of_dates(date) -%}

@@ -51,7 +51,9 @@ seen_sources as (
         orders.source_system,
         max(orders.order_date) as reached_date
     from orders
+    cross join clock
     semi join seen_orders on orders.order_id = seen_orders.order_id
+    where {{ is_of_dates('orders.order_date') }}
     group by orders.source_system
 
 ),
