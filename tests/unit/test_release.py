@@ -58,6 +58,8 @@ def test_what_a_release_holds(house):
     assert stat.S_IMODE((house.published / "current" / "restricted").stat().st_mode) == 0o700
     manifest = json.loads((house.published / "current" / "manifest.json").read_text())
     assert manifest["tables"] == {"marts.customers": 1}
+    assert (manifest["run_id"], manifest["night"]) == ("run1", 1)
+    assert manifest["versions"]["duckdb"] == duckdb.__version__
     assert manifest["files"]["omnihouse.duckdb"]["sha256"] == release.sha256(file)
     assert not list((house.published / "current").glob("*.wal"))
 
