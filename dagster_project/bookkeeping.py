@@ -69,6 +69,8 @@ _QUALITY = {
     "expected": pa.string(),
     "unexpected_count": pa.int64(),
     "element_count": pa.int64(),
+    "failing_rows": pa.string(),
+    "load_id": pa.string(),
     "why": pa.string(),
     "error": pa.string(),
 }
@@ -112,6 +114,7 @@ _COLUMNS = {
     "exit_code": "0 published whole, 1 a step or source failed, 3 a gate refused.",
     "expectation": "The name of the expectation.",
     "expected": "What was demanded, as JSON.",
+    "failing_rows": "The first rows that do not meet it, by their key or line; empty where that would be personal.",
     "file": "The rule file.",
     "file_name": "The file below the landing folder; empty for a pull.",
     "first_record_at": "Time of the earliest record in the load.",
@@ -120,7 +123,7 @@ _COLUMNS = {
     "line": "Its line; the header is line 1.",
     "load_id": "The load.",
     "loaded_at": "When the ledger took the load in.",
-    "measure": "rows, rows_of_week, amount, share_without or days_behind; see ops.stream_days.",
+    "measure": "As in ops.stream_days or ops.column_weeks.",
     "mode": "next: the next night; again: the same once more; rebuild: the warehouse anew.",
     "name": "The step.",
     "night": "Number of the publication the run made or would have made.",
@@ -140,13 +143,13 @@ _COLUMNS = {
     "source_table": "The raw table.",
     "started_at": "When it began.",
     "status": "How it ended.",
-    "stream": "What kind of rows; all for the source as a whole.",
+    "stream": "What kind of rows, or the subject of ops.column_weeks; all for the source as a whole.",
     "success": "Whether it was met.",
-    "suite": "The file in expectations/suites.",
+    "suite": "The file in expectations/suites; tests: the tests on the tables, beside the models.",
     "table_name": "The table that was checked.",
     "table_schema": "Its schema.",
     "unexpected_count": "How many rows do not meet it.",
-    "usual": "Median of the same weekday of the twelve weeks before.",
+    "usual": "Median of the same weekday of the twelve weeks before, or of these weeks.",
     "usual_high": "The most that is usual.",
     "usual_low": "The least that is usual.",
     "value": "What the run saw.",
@@ -157,7 +160,7 @@ _DESCRIPTIONS = {
     "runs": "One row per run up to and including the one that published this file.",
     "steps": "One row per step of a run, with its rows and seconds.",
     "quality_results": "One row per expectation that a run checked, with its numbers; never a personal value.",
-    "anomalies": "One row per measure of a stream that a run found unusual for its weekday.",
+    "anomalies": "One row per measure of a stream or column that a run found unusual.",
     "refused_rules": "One row per line of a rule file that tonight's run does not use; its other lines count.",
     "freshness": "One row per source: fresh tonight, stale with the reason, or absent (not configured).",
 }
@@ -194,9 +197,10 @@ def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:
                 "column_name": gate.get("column"),
                 "observed": _text(gate.get("observed")),
                 "expected": _text(gate.get("expected")),
+                "failing_rows": ", ".join(gate.get("failing_rows") or ()) or None,
             }
             for run in records
-            for gate in run["gates"]
+            for gate in (*run["gates"], *run.get("table_tests", ()))
         ),
     )
 

@@ -76,6 +76,7 @@ class Night:
     quarantined: int = 0
     published: bool = False
     failed_tests: dict[str, int] = field(default_factory=dict)
+    table_tests: list[dict[str, Any]] = field(default_factory=list)
     told: list[alerting.Cause] = field(default_factory=list)
     alerts: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -250,6 +251,7 @@ class Night:
             "steps": [vars(step) for step in self.steps],
             "tests": self.tests,
             "gates": self.gates,
+            "table_tests": self.table_tests,
             "identity": self.identity,
             "anomalies": self.anomalies,
             "accept_restatement": self.accept_restatement,

@@ -47,6 +47,8 @@ class Description:
 
 
 _NOTHING_TOLD = Description("", {})
+# Columns that say whose rows a table holds.
+_SOURCE_COLUMNS = ("source_system", "platform", "source_systems")
 
 
 def build(
@@ -199,7 +201,8 @@ def _copy(
             counted = warehouse.execute(f"select count(*) from release.{name}").fetchone()
             rows[f"{schema}.{table}"] = counted[0] if counted else 0
             told = descriptions.get(f"{schema}.{table}", _NOTHING_TOLD)
-            if comment := comment or told.text:
+            note = _stale_note(warehouse, name, {column for column, _ in columns})
+            if comment := " ".join(filter(None, (comment or told.text, note))):
                 warehouse.execute(f"comment on table release.{name} is {literal(comment)}")
             for column, text in columns:
                 if text := text or told.columns.get(column):
@@ -212,6 +215,32 @@ def _copy(
     finally:
         warehouse.execute("detach release")
     return rows
+
+
+def _stale_note(warehouse: duckdb.DuckDBPyConnection, table: str, columns: set[str]) -> str:
+    """What readers of a table are told of the sources whose rows in it are not of tonight; empty where all are."""
+    if not (stale := _stale_sources(warehouse)):
+        return ""
+    held: set[str] = set()
+    for column in columns.intersection(_SOURCE_COLUMNS):
+        found = warehouse.execute(f"select distinct {column} from {table} where {column} is not null").fetchall()
+        held.update(name for (names,) in found for name in names.split(", "))
+    if not (told := [f"{source} (up to {until})" for source, until in stale.items() if source in held]):
+        return ""
+    return f"STALE in this publication, and at the last good load: {', '.join(told)}; see ops.freshness."
+
+
+def _stale_sources(warehouse: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The sources that could not be loaded tonight, with the time of the last record that is there of them."""
+    if not warehouse.execute(
+        "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'freshness'"
+    ).fetchone():
+        return {}
+    found = warehouse.execute(
+        "select source_system, coalesce(strftime(last_record_at, '%Y-%m-%d %H:%M UTC'), 'no record yet')"
+        " from ops.freshness where status = 'stale' order by source_system"
+    ).fetchall()
+    return dict(found)
 
 
 def _sync(path: Path) -> None:

@@ -1,7 +1,7 @@
-"""What is unusual tonight about the streams of rows that sources bring: in words, for the record, as causes of alerts.
+"""What is unusual tonight about the rows that sources bring: in words, for the record, as causes of alerts.
 
-Here: reading `ops.stream_days`, and what is said of a finding. What counts as unusual is that model's business; the
-page of charts is that of `stream_charts`.
+Here: reading `ops.stream_days` and `ops.column_weeks`, and what is said of a finding. What counts as unusual is those
+models' business; the page of charts is that of `stream_charts`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import duckdb
 
 from dagster_project.alerting import Cause
 
-TABLE = "stream_days"
+TABLES = ("stream_days", "column_weeks")
 _SHOWN = 5
 _MEASURES = {
     "rows": "rows",
@@ -21,12 +21,17 @@ _MEASURES = {
     "amount": "in sum",
     "share_without": "of the rows without what they should name",
     "days_behind": "days behind",
+    "share_empty": "empty",
+    "share_distinct": "different values among those filled",
+    "shift": "away from its usual mix",
+    "agreement": "of what the other side claims",
 }
+_SHARES = ("share_without", "share_empty", "share_distinct", "agreement")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A measure of a stream that tonight lies outside what is usual for it."""
+    """A measure of a stream or column that tonight lies outside what is usual for it."""
 
     source_system: str
     stream: str
@@ -49,20 +54,23 @@ class Finding:
         return {**asdict(self), "business_date": self.business_date.isoformat()}
 
     def _shown(self, value: float) -> str:
-        return f"{value:.0%}" if self.measure == "share_without" else f"{value:,.0f}"
+        if self.measure in _SHARES:
+            return f"{value:.0%}"
+        return f"{value:.2f}" if self.measure == "shift" else f"{value:,.0f}"
 
 
-def counted(warehouse: duckdb.DuckDBPyConnection) -> int:
-    """The rows of `ops.stream_days`; a company without a row of the last weeks has none."""
-    found = warehouse.execute(f"select count(*) from ops.{TABLE}").fetchone()
-    return found[0] if found else 0
+def counted(warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The rows of the tables of measures; a company without a row of the last weeks has none."""
+    return {table: warehouse.execute(f"select count(*) from ops.{table}").fetchall()[0][0] for table in TABLES}
 
 
 def unusual(warehouse: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """What is unusual of the last complete day, by source and stream."""
+    """What is unusual of the last complete day, or of the week up to it, by source and stream."""
     found = warehouse.execute(
         "select source_system, stream, measure, business_date, value, usual, usual_low, usual_high"
-        f" from ops.{TABLE} where is_tonight and is_unusual order by source_system, stream, measure"
+        " from ops.stream_days where is_tonight and is_unusual"
+        " union all select source_system, subject, measure, week_end_date, value, usual, usual_low, usual_high"
+        " from ops.column_weeks where is_latest and is_unusual order by source_system, stream, measure"
     ).fetchall()
     return [Finding(*row) for row in found]
 
@@ -81,7 +89,7 @@ def causes(findings: list[Finding]) -> list[Cause]:
                 "anomaly",
                 source,
                 f"Unusual for {of_source[0].business_date:%A}, {of_source[0].business_date}: {said}{more}.",
-                f"look at quality/streams.html, then at {source} itself",
+                f"look at quality/streams.html and ops.column_weeks, then at {source} itself",
             )
         )
     return told

@@ -10,6 +10,7 @@ from dagster_project import (
     checks,
     identity_changes,
     project,
+    quality_report,
     quarantine_shares,
     release,
     stream_charts,
@@ -43,6 +44,8 @@ FED_BY = {
 }
 
 
+# Below this a handful of records, on a company's first nights, moves every share.
+_LEAST_MATCHED = 1000
 _PER_PERSON = ("customers", "customer_rfm", "customer_lifecycle", "customer_value")
 
 
@@ -82,7 +85,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             refusals = expectations.refused(found)
             with connect(house, read_only=True) as warehouse:
                 changes = identity_changes.read(warehouse)
-                days, unusual = streams.counted(warehouse), streams.unusual(warehouse)
+                measures, unusual = streams.counted(warehouse), streams.unusual(warehouse)
                 shares = quarantine_shares.read(warehouse)
             night.identity = changes.sentence()
             print(f"    ids: {night.identity}", flush=True)
@@ -94,7 +97,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
                 house.warehouse,
                 {
                     "as_of": night.as_of,
-                    "source_rows": {quarantine_shares.TABLE: len(shares), streams.TABLE: days},
+                    "source_rows": {quarantine_shares.TABLE: len(shares), **measures},
                     **changes.bounds(night.accept_restatement),
                 },
                 suite=OPS_SUITE,
@@ -113,9 +116,7 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
             for paragraph in refusals:
                 night.problem("gate", "marts", paragraph)
         with night.step("data docs"):
-            expectations.write_data_docs(
-                [Result(**gate) for gate in night.gates], house.quality, night.run_id, night.as_of
-            )
+            quality_report.write(night)
             with connect(house, read_only=True) as warehouse:
                 stream_charts.write(warehouse, unusual, house.quality)
         yield from checks.results(wanted, found, {SHARES: quarantine_shares.numbers(shares)})
@@ -155,7 +156,35 @@ def _parameters(house: House, night: Night) -> dict[str, object]:
             # With fewer people there are fewer rows a person; whoever accepted that ids move accepted this.
             if not (night.accept_restatement and table in _PER_PERSON)
         },
+        **({} if night.accept_restatement else matched_before(house)),
     }
+
+
+def matched_before(house: House) -> dict[str, object]:
+    """How far the current release had matched records and orders; nothing where there are too few to say, or none."""
+    run_id = release.current(house)
+    if run_id is None or not _stands_on_admitted_loads(house):
+        return {}
+    folder = house.published / "releases" / run_id
+    with connect(house, folder / "omnihouse.duckdb", read_only=True) as published:
+        records, people, record_sources = published.execute(
+            "select count(*), count(distinct customer_id), string_agg(distinct source_system, ',')"
+            " from marts.customer_identities"
+        ).fetchall()[0]
+        orders, known, order_sources = published.execute(
+            "select count(*), count(customer_id), string_agg(distinct source_system, ',') from marts.orders"
+        ).fetchall()[0]
+    found: dict[str, object] = {}
+    if records >= _LEAST_MATCHED:
+        found |= {"previous_people_per_record": people / records, "previous_record_sources": record_sources}
+    if orders >= _LEAST_MATCHED:
+        as_of = json.loads((folder / "manifest.json").read_text())["as_of"]
+        found |= {
+            "previous_customer_share": known / orders,
+            "previous_order_sources": order_sources,
+            "previous_as_of": as_of,
+        }
+    return found
 
 
 def _previous_rows(house: House) -> dict[str, int]:
@@ -163,9 +192,13 @@ def _previous_rows(house: House) -> dict[str, int]:
     run_id = release.current(house)
     if run_id is None:
         return {}
-    folder = house.published / "releases" / run_id
-    admitted = {line["load_id"] for line in Ledger(house.lake).admitted_loads()}
-    if published_loads(house) - admitted:
+    if not _stands_on_admitted_loads(house):
         return {}
-    tables = json.loads((folder / "manifest.json").read_text())["tables"]
+    tables = json.loads((house.published / "releases" / run_id / "manifest.json").read_text())["tables"]
     return {name.removeprefix("marts."): rows for name, rows in tables.items() if name.startswith("marts.")}
+
+
+def _stands_on_admitted_loads(house: House) -> bool:
+    """Whether no load that the current release used was withdrawn since."""
+    admitted = {line["load_id"] for line in Ledger(house.lake).admitted_loads()}
+    return not published_loads(house) - admitted

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
 
-from dagster_project import idle, lineage, project
+from dagster_project import idle, lineage, project, quality_report, table_tests
 from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
@@ -147,11 +147,14 @@ def _judge(night: Night, results: dict[str, Any], manifest: dict[str, Any]) -> N
         elif result["status"] == "fail":
             failures.append(failure(night, node, result))
             night.failed_tests[node["name"]] = result.get("failures") or 0
+    night.table_tests = table_tests.results(results, manifest)
     if errors:
         text = f"dbt could not build {len(errors)} models or tests, first {errors[0]}. "
         text += f"The whole log is {night.house.dbt_work / 'last_build.log'}."
         raise StepFailed(text)
     if failures:
+        # The gates on the marts are not reached, and would have written it.
+        quality_report.write(night)
         text = "tests on the tables refuse the publication: " + "; ".join(failures[:5])
         text += f" ({len(failures)} in all). Readers keep the publication before; see the test's SQL in {compiled}."
         raise GateRefused(text)

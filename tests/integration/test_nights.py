@@ -198,6 +198,11 @@ def test_a_source_that_is_down_leaves_the_others_alone(company: Home):
     assert home_rows(company, "marts.touchpoints") > touchpoints
     assert company.query("select status from ops.freshness where source_system = 'zendesk'") == [("stale",)]
     assert company.query("select reason from ops.freshness where source_system = 'zendesk'")[0][0]
+    told = (
+        "select table_name from duckdb_tables() where schema_name = 'marts' and comment like '%STALE%zendesk (up to %'"
+    )
+    assert {"service_tickets", "touchpoints", "customers"} <= {table for (table,) in company.query(told)}
+    assert ("ad_performance",) not in company.query(told)
 
 
 def test_a_policy_can_hold_the_publication_back_and_every_source_catches_up(company: Home):
@@ -291,7 +296,16 @@ def home_rows(home: Home, table: str) -> int:
 
 _PAGES = ["README.md"] + [
     f"docs/{page}.md"
-    for page in ("attribution", "lifecycle", "value", "tags", "audiences", "quarantine", "when-sources-misbehave")
+    for page in (
+        "attribution",
+        "lifecycle",
+        "value",
+        "tags",
+        "audiences",
+        "quarantine",
+        "when-sources-misbehave",
+        "gates",
+    )
 ]
 
 
@@ -308,8 +322,23 @@ def test_the_streams_of_the_night_are_charted(company: Home):
     shown = (company.path / "quality" / "streams.html").read_text()
     charts = company.query("select count(distinct (source_system, stream)) from ops.stream_days where measure = 'rows'")
     assert shown.count("<figure") == charts[0][0] > 20
-    unusual = company.query("select count(*) from ops.stream_days where is_tonight and is_unusual")[0][0]
+    unusual = company.query(
+        "select (select count(*) from ops.stream_days where is_tonight and is_unusual)"
+        " + (select count(*) from ops.column_weeks where is_latest and is_unusual)"
+    )[0][0]
     run = company.query("select max(run_id) from ops.runs")[0][0]
     assert company.query("select count(*) from ops.anomalies where run_id = $1", [run]) == [(unusual,)]
-    gates = company.query("select distinct severity from ops.quality_results where table_name = 'stream_days'")
-    assert gates == [("warn",)]
+    gates = "select distinct severity from ops.quality_results where suite = 'ops' and table_name in ($1, $2)"
+    assert company.query(gates, ["stream_days", "column_weeks"]) == [("warn",)]
+
+
+def test_tests_on_the_tables_are_results_with_a_reason_like_all_others(company: Home):
+    asked = company.query(
+        "select suite = 'tests', count(*) > 100, bool_and(why is not null), bool_and(success or severity <> 'block')"
+        " from ops.quality_results where run_id = (select max(run_id) from ops.runs) group by 1 order by 1"
+    )
+    assert asked == [(False, True, True, True), (True, True, True, True)]
+    (page,) = (company.path / "quality" / "validations" / "tests").rglob("*.html")
+    assert "Every order's amounts follow from each other" in page.read_text().replace("&#x27;", "'").replace(
+        "&#39;", "'"
+    )

@@ -55,6 +55,10 @@ def make(file, loads, waiting):
             "create table ops.stream_days as"
             " select 'orders' as stream, 1.0 as value, true as is_tonight, false as is_unusual"
         )
+        warehouse.execute(
+            "create table ops.column_weeks as select 'orders.channel' as subject, 'shift' as measure, 0.1 as value,"
+            " true as is_latest, false as is_unusual"
+        )
     return file
 
 

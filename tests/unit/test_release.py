@@ -58,6 +58,8 @@ def test_what_a_release_holds(house):
     assert stat.S_IMODE((house.published / "current" / "restricted").stat().st_mode) == 0o700
     manifest = json.loads((house.published / "current" / "manifest.json").read_text())
     assert manifest["tables"] == {"marts.customers": 1}
+    assert (manifest["run_id"], manifest["night"]) == ("run1", 1)
+    assert manifest["versions"]["duckdb"] == duckdb.__version__
     assert manifest["files"]["omnihouse.duckdb"]["sha256"] == release.sha256(file)
     assert not list((house.published / "current").glob("*.wal"))
 
@@ -75,6 +77,31 @@ def test_a_reader_keeps_the_old_release_and_a_new_reader_sees_the_new_one(house)
         )  # fmt: skip
         assert seen_elsewhere.stdout.strip() == "2.00"
     assert net(file) == 2
+
+
+def test_tables_that_hold_rows_of_a_stale_source_say_so(house):
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("alter table marts.customers add column source_systems text default 'shopify, zendesk'")
+        warehouse.execute("create table marts.orders as select 'shopify' as source_system, 1 as order_id")
+        warehouse.execute("create table marts.dates as select date '2026-07-01' as date")
+        warehouse.execute(
+            "create table ops.freshness as select 'zendesk' as source_system, 'stale' as status,"
+            " timestamptz '2026-06-30 12:34:56+00' as last_record_at union all select 'shopify', 'fresh', null"
+        )
+    comments = "select table_name, comment from duckdb_tables() where schema_name = 'marts'"
+    publish(house, "run1", 1)
+    with duckdb.connect(str(house.published / "omnihouse.duckdb"), read_only=True) as reader:
+        assert dict(reader.execute(comments).fetchall()) == {
+            "customers": "one person's row STALE in this publication, and at the last good load: zendesk"
+            " (up to 2026-06-30 12:34 UTC); see ops.freshness.",
+            "orders": None,
+            "dates": None,
+        }
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("update ops.freshness set status = 'fresh'")
+    publish(house, "run2", 2)
+    with duckdb.connect(str(house.published / "omnihouse.duckdb"), read_only=True) as reader:
+        assert dict(reader.execute(comments).fetchall())["customers"] == "one person's row"
 
 
 def test_a_crash_after_the_rename_is_noted_and_one_before_it_is_cleared(house):
@@ -106,3 +133,51 @@ def test_a_second_run_is_told_that_one_is_going_on(tmp_path):
     first.release()
     second.acquire()
     second.release()
+
+
+@pytest.fixture(scope="session")
+def oldest_reader(tmp_path_factory):
+    """The oldest DuckDB that a BI tool may read with, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("duckdb_1_4")
+    uv = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(folder),
+        "duckdb==1.4.*",
+    ]
+    try:
+        installed = subprocess.run(uv, capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("no package registry answers in time")
+    if installed.returncode:
+        pytest.skip(f"DuckDB 1.4 cannot be had here: {installed.stderr.strip()[-200:]}")
+    return folder
+
+
+def test_the_published_file_opens_in_duckdb_1_4(house, oldest_reader):
+    publish(house, "run1", 1)
+    file = house.published / "omnihouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchall() == [(f"{release.STORAGE_VERSION}+",)]
+    read = (
+        f"import duckdb; reader = duckdb.connect({str(file)!r}, read_only=True);"
+        "print(duckdb.__version__, reader.execute('select net from marts.customers').fetchone()[0],"
+        " reader.execute(\"select comment from duckdb_tables() where table_name = 'customers'\").fetchone()[0])"
+    )
+    seen = subprocess.run(
+        [sys.executable, "-c", read],
+        env={"PYTHONPATH": str(oldest_reader), "HOME": str(house.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.startswith("1.4.")
+    assert seen.stdout.split(maxsplit=1)[1] == "1.00 one person's row\n"

@@ -153,17 +153,18 @@ def test_settings_of_attribution_that_do_not_fit_are_named(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("4,6,20", None),
-        ("3.5,12,1", None),
-        ("0,6,20", "line 2: threshold is '0'"),
-        ("4,13,20", "line 2: min_days is '13'; write a whole number from 2 to 12"),
-        ("4,6,", "line 2: min_rows is ''"),
-        ("4,6,20,1", "line 2: the line has more cells"),
+        ("4,6,20,0.2", None),
+        ("3.5,12,1,1", None),
+        ("0,6,20,0.2", "line 2: threshold is '0'"),
+        ("4,13,20,0.2", "line 2: min_days is '13'; write a whole number from 2 to 12"),
+        ("4,6,,0.2", "line 2: min_rows is ''"),
+        ("4,6,20,0", "line 2: least_shift is '0'; write a number above 0"),
+        ("4,6,20,0.2,1", "line 2: the line has more cells"),
     ],
 )
-def test_settings_of_unusual_streams(tmp_path: Path, line: str, told: str | None):
+def test_settings_of_what_is_unusual(tmp_path: Path, line: str, told: str | None):
     file = tmp_path / "anomaly_config.csv"
-    file.write_text(f"threshold,min_days,min_rows\n{line}\n", encoding="utf-8")
+    file.write_text(f"threshold,min_days,min_rows,least_shift\n{line}\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=told) if told else nullcontext():
         check_anomaly_config(file)
 

@@ -37,6 +37,10 @@ class Shop:
         session.execute("create schema ops")
         for name, columns in _TABLES.items():
             session.execute(f"create table {name} ({columns})")
+        session.execute(
+            "create table ops.column_weeks (source_system text, subject text, measure text, week_end_date date,"
+            " value double, usual double, usual_low double, usual_high double, is_latest boolean, is_unusual boolean)"
+        )
         session.execute("create table anomaly_config as select 4.0 as threshold, 6 as min_days, 20 as min_rows")
 
     def orders(self, of_day: Callable[[date], int], amount: int = 50, unknown: int = 0, source: str = "shop") -> None:
