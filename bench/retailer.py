@@ -2,10 +2,10 @@
 
     python -m bench.retailer HOME PERSONS [NIGHT [SHARE]]
 
-Five orders and some ten touchpoints a person, in a web shop (accounts, orders, lines, refunds), tills (members, receipts,
+Five orders and some ten touchpoints a person: a web shop (accounts, orders, lines, refunds), tills (members, receipts,
 lines), events, messages, a service desk and two advertising accounts. Of a night after the first, SHARE of all records
-are new or changed. The same size, night and share give the same records; every row comes from DuckDB, none from Python. Not
-here: who the persons are (`company`), nor what is measured.
+are new or changed. The same size, night and share give the same records; every row is made by DuckDB, none by Python.
+Not here: who the persons are (`company`), nor what is measured.
 """
 
 from __future__ import annotations
@@ -104,13 +104,15 @@ _FILES = {
         from lines where online
     """,
     "shop_refunds": """
-        select 'R' || i as refund_id, 'W' || i as order_id, text_of(least(sold_at + interval 3 hour, timestamp '$until'))
-            as refunded_at, unit_price as amount, 'EUR' as currency
+        select
+            'R' || i as refund_id, 'W' || i as order_id, unit_price as amount, 'EUR' as currency,
+            text_of(least(sold_at + interval 3 hour, timestamp '$until')) as refunded_at
         from lines where online and line = 1 and draw(i, 124, 33) = 0
     """,
     "messages": """
         select
-            'm' || i as message_id, case draw(i, 126, 5) when 0 then 'opened' else 'sent' end as event, 'email' as channel,
+            'm' || i as message_id, case draw(i, 126, 5) when 0 then 'opened' else 'sent' end as event,
+            'email' as channel,
             'Letter ' || draw(i, 127, 40) as campaign, text_of(moment(i, person)) as occurred_at, email
         from (select i, person_of(i) as person from range($first_message, $last_message) t(i))
         join persons using (person)
@@ -178,11 +180,11 @@ _TILLS = {
     "members": """
         select
             'M' || person, typo(given_name || ' ' || family_name, person + 7),
-            case when draw(person, 151, 200) = 0 then '+4930123456' || draw(person, 152, 9) else spelled(phone, person + 7)
-                end,
+            case when draw(person, 151, 200) = 0 then '+4930123456' || draw(person, 152, 9)
+                else spelled(phone, person + 7) end,
             case when draw(person, 153, 2) = 0 then email end, strftime(birth_date, '%Y-%m-%d'),
-            ['female', 'male'][1 + draw(person, 154, 2)], lives, city, postcode, 'DE', ['basic', 'gold'][1 + draw(person, 155, 2)],
-            'S' || draw(person, 156, 40), 'true', 'true', text_of(joined_at), text_of(told_at)
+            ['female', 'male'][1 + draw(person, 154, 2)], lives, city, postcode, 'DE',
+            ['basic', 'gold'][1 + draw(person, 155, 2)], 'S' || draw(person, 156, 40), 'true', 'true', text_of(joined_at), text_of(told_at)
         from known where is_member(person)
     """,
     "receipts": """
