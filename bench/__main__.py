@@ -1,10 +1,10 @@
-"""`make bench`: a retailer's nights and every other benchmark, in processes of their own; the last line is one JSON object.
+"""`make bench`: a retailer's nights and every other benchmark, in processes of their own; one JSON object at the end.
 
     python -m bench                      at the size of BENCH_PERSONS, 200,000 persons unless set
-    python -m bench compare OLD NEW      what got slower from one result to the other
+    python -m bench compare OLD [NEW]    what got slower from one result to another, or to the newest
 
-The result and its chart are written to `BENCH_OUT`. What is measured belongs to the modules here: each takes its size as
-an argument and prints one JSON line.
+The result and its chart are kept in `BENCH_OUT`, `.bench` unless set. What is measured belongs to the modules here:
+each takes its size as an argument and prints one JSON line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench import charts, comparing
@@ -78,15 +77,13 @@ def _machine() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpus": os.cpu_count(), "memory_gib": round(memory / 2**30, 1), "python": platform.python_version(),
-        "system": platform.platform(), "load_before": os.getloadavg()[0], "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "system": platform.platform(), "load_before": os.getloadavg()[0],
+        "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }  # fmt: skip
 
 
 def _write(figures: dict[str, Any]) -> None:
-    place = os.environ.get("BENCH_OUT")
-    if not place:
-        return
-    folder = Path(place)
+    folder = comparing.results()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"bench-{figures['persons']}"
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")

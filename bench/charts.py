@@ -18,8 +18,7 @@ def draw(figures: dict[str, Any]) -> str:
     nights = [figures[name] for name in ("smaller", "nights") if name in figures]
     by_size = [(f"{found['persons']:,}", float(found["persons"]), found["first_night"]) for found in nights]
     found = figures["nights"]
-    quiet = {**found["quiet_night"], "share": 0.0}
-    later = sorted([quiet, *found["later_nights"]], key=lambda night: night["share"])
+    later = sorted(found["later_nights"], key=lambda night: night["share"])
     by_share = [(f"{night['share']:.1%}", float(night["share"]), night) for night in later]
     by_share.append(("all", 1.0, found["first_night"]))
     return (

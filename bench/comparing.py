@@ -6,6 +6,7 @@ Ratios of one run only, for seconds of two machines, or of two days, say nothing
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,18 @@ def slower(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [line for _, line in sorted(found, reverse=True)]
 
 
-def main(old: str, new: str) -> int:
-    """Print what got slower; 1 where something did, 2 where the two cannot be compared."""
-    before, now = (json.loads(Path(file).read_text().strip().splitlines()[-1] if file.endswith(".log")
-                              else Path(file).read_text()) for file in (old, new))  # fmt: skip
+def results() -> Path:
+    """Where results are kept."""
+    return Path(os.environ.get("BENCH_OUT") or Path(__file__).parents[1] / ".bench")
+
+
+def main(old: str, new: str = "") -> int:
+    """Print what got slower, in the newest result unless one is named; 1 where something did, 2 for no comparison."""
+    new = new or str(max(results().glob("*.json"), key=lambda file: file.stat().st_mtime, default=""))
+    if not (old and new):
+        print("Name a result of `make bench` to compare with, such as BASE=before.json, and have a newer one.")
+        return 2
+    before, now = (json.loads(Path(file).read_text()) for file in (old, new))
     if before["persons"] != now["persons"]:
         print(f"{old} is of {before['persons']:,} persons and {new} of {now['persons']:,}: run them at one size.")
         return 2

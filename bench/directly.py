@@ -1,4 +1,4 @@
-"""A night with nothing new, its steps called by a plain function, one after the other: the night without Dagster.
+"""A night, its steps called by a plain function, one after the other: the night without Dagster.
 
     python -m bench.directly
 
@@ -44,7 +44,7 @@ def main() -> None:
     house = House.from_environment()
     sources = ingestion.sources()
     manifest = json.loads(project.manifest(house).read_text())
-    with Night.open(house, "again") as night:
+    with Night.open(house) as night:
         quality.record(night, ingest._pull_all(night, sources, house.settings, house.landing))
         ingest._prepare_warehouse(night, sources)
         _build_models(night, manifest)

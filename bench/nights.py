@@ -4,8 +4,8 @@
 
 prints one JSON object. The home lies in a folder of its own in `OMNIHOUSE_BENCH_HOME`, else among temporary files, and
 is removed at the end. `BENCH_CHANGED` lists the shares of all records that later nights bring, 0.01
-unless set. The night runs as `make run` runs it, and is watched from outside with all of its children. Not here: the
-yardsticks (`yardsticks`), nor the company (`retailer`).
+unless set; 0 is a night with nothing new. A night runs as `make run` runs it, and is watched from outside with all of
+its children. Not here: the yardsticks (`yardsticks`), nor the company (`retailer`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SHOWN = 25  # models by their seconds
 
 
 def measure(persons: int, shares: list[float], folder: Path) -> dict[str, Any]:
-    """A first night, its yardsticks, the nights after it, and one with nothing new with and without Dagster."""
+    """A first night, its yardsticks, and the nights after it; the last of them once more without Dagster."""
     retailer = Retailer(folder / "home", persons)
     before = clock()
     found: dict[str, Any] = {"persons": persons, "records": retailer.advance(1), "making": since(before)}
@@ -51,7 +51,7 @@ def measure(persons: int, shares: list[float], folder: Path) -> dict[str, Any]:
     found["beside"] = _beside(retailer.home, folder, first)
     found["later_nights"] = []
     for number, share in enumerate(shares, 2):
-        new = retailer.advance(number, share)
+        new = retailer.advance(number, share) if share else {}
         night = run_night(retailer, number)
         fixed = night["start_up_seconds"] + night["stages"]["publish"]["seconds"] + night["models"]["global_seconds"]
         # Of the first night everything counts, so that the smaller of the two is not flattered.
@@ -62,22 +62,23 @@ def measure(persons: int, shares: list[float], folder: Path) -> dict[str, Any]:
             "ratio": round((night["seconds"] - fixed) / first["seconds"], 3),
         }  # fmt: skip
         found["later_nights"].append(night)
-    quiet = run_night(retailer, 1 + len(shares), NIGHTS="0")
-    directly = _watched(retailer, 1 + len(shares), [sys.executable, "-m", "bench.directly"], {}, "directly")
-    found["quiet_night"] = quiet
+    # As much that is new as the last night had, so that the two have the same to do.
+    last, number = found["later_nights"][-1], 2 + len(shares)
+    if shares[-1]:
+        retailer.advance(number, shares[-1])
+    directly = _watched(retailer, number, [sys.executable, "-m", "bench.directly"], "directly").figures()
     found["orchestration"] = {
-        "night": {name: quiet[name] for name in ("seconds", "cpu_seconds", "peak_mb")},
-        "directly": directly.figures(),
-        "ratio": round(quiet["seconds"] / directly.figures()["seconds"], 2),
-        "cpu_ratio": round(quiet["cpu_seconds"] / max(directly.figures()["cpu_seconds"], 0.01), 2),
+        "directly": directly,
+        "ratio": round(last["seconds"] / directly["seconds"], 2),
+        "cpu_ratio": round(last["cpu_seconds"] / max(directly["cpu_seconds"], 0.01), 2),
     }
     return found
 
 
-def run_night(retailer: Retailer, number: int, **variables: str) -> dict[str, Any]:
+def run_night(retailer: Retailer, number: int) -> dict[str, Any]:
     """A run from its start to its end, with what each stage of it used."""
     command = [sys.executable, "-m", "dagster_project", "run"]
-    watched = _watched(retailer, number, command, variables, f"night-{number}")
+    watched = _watched(retailer, number, command, f"night-{number}")
     record = json.loads(max((retailer.home / "runs").glob("*.json")).read_text())
     windows = {step["name"]: _window(step) for step in record["steps"]}
     pulls = [window for name, window in windows.items() if name.startswith("pull ")]
@@ -102,9 +103,9 @@ def run_night(retailer: Retailer, number: int, **variables: str) -> dict[str, An
     }
 
 
-def _watched(retailer: Retailer, night: int, command: list[str], variables: dict[str, str], name: str) -> Watched:
+def _watched(retailer: Retailer, night: int, command: list[str], name: str) -> Watched:
     log = retailer.home.with_name(f"{name}.log")
-    environment = {**os.environ, **retailer.settings(night), **variables}
+    environment = {**os.environ, **retailer.settings(night)}
     watched = watch(command, environment, log)
     if watched.exit_code:
         raise SystemExit(f"{' '.join(command)} ended with {watched.exit_code}:\n{log.read_text()[-3000:]}")

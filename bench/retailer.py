@@ -184,7 +184,8 @@ _TILLS = {
                 else spelled(phone, person + 7) end,
             case when draw(person, 153, 2) = 0 then email end, strftime(birth_date, '%Y-%m-%d'),
             ['female', 'male'][1 + draw(person, 154, 2)], lives, city, postcode, 'DE',
-            ['basic', 'gold'][1 + draw(person, 155, 2)], 'S' || draw(person, 156, 40), 'true', 'true', text_of(joined_at), text_of(told_at)
+            ['basic', 'gold'][1 + draw(person, 155, 2)], 'S' || draw(person, 156, 40),
+            'true', 'true', text_of(joined_at), text_of(told_at)
         from known where is_member(person)
     """,
     "receipts": """

@@ -2,9 +2,9 @@
 
     python -m bench.stitching RECORDS
 
-prints one JSON object. The records are `company`'s, without anonymous devices, for which Splink has no use; whose record
-each is, is known. Omnihouse learns its model and resolves everything; Splink estimates, predicts and clusters, at the one
-of its thresholds that serves it best. Every measurement is a process of its own. `growth` and nights: `identity`.
+prints one JSON object. The records are `company`'s, without anonymous devices, for which Splink has no use; whose each
+is, is known. Omnihouse learns its model and resolves everything; Splink estimates, predicts and clusters, at the one of
+its thresholds that serves it best. Every measurement is a process of its own. Nights and growth: `identity`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measuring import clock, peak_mb, said_by, since
+from bench.measuring import clock, peak_mb, rounds, said_by, since
 
 MOST_RECORDS = 100_000
-ROUNDS = 3
 _THRESHOLDS = (0.5, 0.9, 0.99)
 # Telephones and addresses as anyone would tidy them before linking.
 _FLAT = """
@@ -35,8 +34,8 @@ _FLAT = """
     )
     select
         record_key as unique_id, coalesce(given_name, split_part(full_name, ' ', 1)) as given_name,
-        coalesce(family_name, nullif(split_part(full_name, ' ', 2), '')) as family_name, birth_date::varchar as birth_date,
-        street, city, postcode, email, phone, coalesce(login, member_no) as account
+        coalesce(family_name, nullif(split_part(full_name, ' ', 2), '')) as family_name,
+        birth_date::varchar as birth_date, street, city, postcode, email, phone, coalesce(login, member_no) as account
     from people_records left join told using (record_key)
 """
 _F1 = """
@@ -45,7 +44,9 @@ _F1 = """
     ),
     pairs as (
         select
-            (select sum(n * (n - 1) / 2) from (select count(*) as n from found group by customer_id, person)) as shared_pairs,
+            (
+                select sum(n * (n - 1) / 2) from (select count(*) as n from found group by customer_id, person)
+            ) as shared_pairs,
             (select sum(n * (n - 1) / 2) from (select count(*) as n from found group by customer_id)) as found_pairs,
             (select sum(n * (n - 1) / 2) from (select count(*) as n from found group by person)) as true_pairs
     )
@@ -153,11 +154,11 @@ def measure(records: int, folder: Path) -> dict[str, Any]:
     file = folder / "stitching.duckdb"
     said_by("bench.stitching", "company", file, records)
     runs: dict[str, list[dict[str, Any]]] = {"with_omnihouse": [], "with_splink": []}
-    for _ in range(ROUNDS):
+    for _ in range(rounds()):
         for side, found in runs.items():
             found.append(json.loads(said_by("bench.stitching", side, file).splitlines()[-1]))
     pairs = list(zip(runs["with_omnihouse"], runs["with_splink"], strict=True))
-    ours, theirs = (sorted(found, key=lambda run: run["seconds"])[ROUNDS // 2] for found in runs.values())
+    ours, theirs = (sorted(found, key=lambda run: run["seconds"])[len(found) // 2] for found in runs.values())
     return {
         "records": records,
         "ratio": round(median(one["seconds"] / max(other["seconds"], 0.01) for one, other in pairs), 2),
@@ -178,7 +179,7 @@ def main(arguments: list[str]) -> None:
             found = with_omnihouse(Path(file)) if side == "with_omnihouse" else with_splink(Path(file))
             print(json.dumps({**found, "peak_mb": peak_mb()}))
         case _:
-            size = min(max(int(arguments[0]), 500) if arguments else MOST_RECORDS, MOST_RECORDS)
+            size = min(max(int(arguments[0]), 1000) if arguments else MOST_RECORDS, MOST_RECORDS)
             with tempfile.TemporaryDirectory(prefix="omnihouse-bench-") as name:
                 print(json.dumps(measure(size, Path(name))))
 

@@ -17,10 +17,9 @@ from typing import Any
 
 import duckdb
 
-from bench.measuring import clock, peak_mb, said_by, since
+from bench.measuring import clock, peak_mb, rounds, said_by, since
 
 MEMORY = "8GB"
-ROUNDS = 3
 # A step that took longer is not repeated.
 SHORT_SECONDS = 60
 HAND = Path(__file__).with_name("by_hand.sql")
@@ -126,7 +125,7 @@ STEPS: dict[str, Callable[[Path, Path], dict[str, Any] | None]] = {
 def measure(home: Path, folder: Path, *names: str) -> dict[str, list[dict[str, Any]]]:
     """Each step in a process of its own, in turns, repeated while it is short."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for _ in range(ROUNDS):
+    for _ in range(rounds()):
         for name, runs in found.items():
             if not runs or runs[-1]["seconds"] < SHORT_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
