@@ -235,7 +235,7 @@ class Retailer:
         return {
             **SETTINGS,
             "OMNIHOUSE_HOME": str(self.home),
-            "OMNIHOUSE_AS_OF": (_day(night) + timedelta(days=1, hours=2)).isoformat(),
+            "OMNIHOUSE_AS_OF": (_end(night) + timedelta(hours=2)).isoformat(),
             "SOURCES__POS__DATABASE_URL": f"sqlite:///{self.tills}",
         }
 
@@ -277,9 +277,9 @@ class Retailer:
         now = old if night == 1 else before + min(grown, max(1, old // 20))
         numbers: dict[str, object] = {
             "night": night, "persons": now, "persons_at_first": old, "known_before": 0 if night == 1 else before,
-            "changed": int(share / 2 * 1_000_000), "opened": f"{OPENED:%Y-%m-%d}", "day": f"{_day(night):%Y-%m-%d}",
-            "first_night": f"{FIRST_NIGHT:%Y-%m-%d}", "until": f"{_day(night) + timedelta(days=1):%Y-%m-%d}",
-            "ads_from": f"{OPENED if night == 1 else _day(night) - timedelta(days=3):%Y-%m-%d}",
+            "changed": int(share / 2 * 1_000_000), "opened": f"{OPENED:%Y-%m-%d}", "day": f"{_end(night - 1):%Y-%m-%d}",
+            "first_night": f"{FIRST_NIGHT:%Y-%m-%d}", "until": f"{_end(night):%Y-%m-%d}",
+            "ads_from": f"{OPENED if night == 1 else _end(night) - timedelta(days=3):%Y-%m-%d}",
         }  # fmt: skip
         kinds = {"order": old * _ORDERS, "session": old * _SESSIONS // 10, "message": old, "ticket": max(1, old // 10)}
         for kind, count in kinds.items():
@@ -302,8 +302,8 @@ class Retailer:
         return {f"till {table}": count for table, count in counts.items()}
 
 
-def _day(night: int) -> datetime:
-    """The day whose records a night brings; everything before it is the first night's."""
+def _end(night: int) -> datetime:
+    """When a night's last records are from: the first one brings all until then, a later one its day's."""
     return FIRST_NIGHT + timedelta(days=night - 1)
 
 
