@@ -158,7 +158,7 @@ def _upstream(home: Path, names: tuple[str, ...]) -> set[str]:
         name = nodes[unique_id]["name"] if unique_id in nodes else ""
         if name and name not in found and not name.startswith("int_identity"):
             found.add(name)
-            waiting += nodes[unique_id]["depends_on"]["nodes"]
+            waiting += nodes[unique_id]["depends_on"].get("nodes", [])
     return found
 
 
