@@ -21,6 +21,8 @@ from bench import charts, comparing
 
 # Module, and how many of its rows, receipts, records, touchpoints or orders belong to a person.
 _PARTS = {"files": 0.5, "sources": 0.5, "identity": 1, "stitching": 0.25, "attribution": 10, "customers": 5}
+# Fewer records make too few groups to compare.
+_LEAST = {"identity": 10_000}
 # A smaller company beside the one asked for, by which growth is told.
 _SMALLER = 10
 _FIGURES = ("seconds", "cpu_seconds", "peak_mb")
@@ -33,7 +35,9 @@ def main(arguments: list[str]) -> int:
     persons = int(os.environ.get("BENCH_PERSONS", "200000"))
     figures: dict[str, Any] = {"machine": _machine(), "persons": persons}
     sizes = [max(persons // _SMALLER, 50), persons] if persons >= _SMALLER * 50 else [persons]
-    runs = [("nights", size) for size in sizes] + [(part, max(1, int(persons * many))) for part, many in _PARTS.items()]
+    runs = [("nights", size) for size in sizes] + [
+        (part, max(_LEAST.get(part, 1), int(persons * many))) for part, many in _PARTS.items()
+    ]
     for name, size in runs:
         command = [sys.executable, "-m", f"bench.{name}", str(size)]
         outcome = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
