@@ -82,8 +82,12 @@ test-unit: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest tests/unit tests/architecture
 
 .PHONY: bench
-bench: $(STAMP) ## the benchmarks; the last line is one JSON object (BENCH_SHARE=0.1 for a tenth of the size)
+bench: $(STAMP) ## what a night costs beside what one would use instead; one JSON object at the end (BENCH_PERSONS=200000)
 	@$(BIN)/python -m bench
+
+.PHONY: bench-compare
+bench-compare: $(STAMP) ## what got slower by more than a tenth since a result: make bench-compare BASE=<json>
+	@$(BIN)/python -m bench compare "$(BASE)" $(NEW)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, sqlfluff, mypy

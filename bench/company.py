@@ -1,7 +1,8 @@
 """A made-up company's records and identifiers, as the night hands them to the stitching engine: for measuring only.
 
-Here: `records` and `assertions` of two nights in a DuckDB file; on the second, one record in a hundred is new or says
-something else. Not here: what is measured with them (`identity`).
+Here: the persons behind all made-up records, and `records` and `assertions` of two nights in a DuckDB file; on the
+second, one record in a hundred is new or says something else. Not here: what is measured with them (`identity`), nor
+the files and tills of a whole retailer (`retailer`).
 
 Two in five records are another person's. Households share an address and some a telephone, a few numbers are carried by
 hundreds (the till's own, a call centre's), one record in seven is a name and an address at a till and nothing else.
@@ -151,13 +152,18 @@ _RECORDS = """
 """
 
 
+def make_persons(database: duckdb.DuckDBPyConnection, persons: int) -> None:
+    """The macros, and a temporary table `persons`; a person is the same in a larger company."""
+    lists = {name: ["".join(one) for one in product(*map(str.split, parts))] for name, parts in _WORDS.items()}
+    database.execute(_MACROS)
+    database.execute(_PERSONS, {"persons": persons, **lists})
+
+
 def make_company(file: Path, records: int) -> dict[str, int]:
     """Write `records_1`, `assertions_1`, `records_2`, `assertions_2`; how many rows each has."""
     persons = max(records * 2 // 5, 10)
-    lists = {name: ["".join(one) for one in product(*map(str.split, parts))] for name, parts in _WORDS.items()}
     with duckdb.connect(str(file)) as database:
-        database.execute(_MACROS)
-        database.execute(_PERSONS, {"persons": persons, **lists})
+        make_persons(database, persons)
         for night, count in ((1, records), (2, records + records // 200)):
             text = _RECORDS
             for name, number in {"night": night, "records": count, "persons": persons}.items():

@@ -23,11 +23,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measuring import clock, peak_mb, said_by, since
+from bench.measuring import clock, peak_mb, rounds, said_by, since
 
 # Numeric and Arrow packages are imported where they are used: a process counts the memory of the one that started it.
 
-ROUNDS = 3
 EDGES_PER_RECORD = 3.5
 MOST_LIKELY_RECORDS = 100_000  # of which probable pairs are measured
 MOST_COMPARED = 20_000  # records at which the two ways are compared row by row
@@ -118,7 +117,7 @@ def measure_cluster(edges: int, folder: Path) -> dict[str, Any]:
         "splink": lambda out: _command("cluster_with_splink", file, out),
     }
     runs: dict[str, list[dict[str, float]]] = {side: [] for side in commands}
-    for number in range(ROUNDS):
+    for number in range(rounds()):
         for side, command in commands.items():
             if side != "splink" or number == 0:
                 runs[side].append(_timed(command(folder / f"{side}.parquet")))

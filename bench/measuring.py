@@ -5,10 +5,16 @@ Not here: what is measured, nor the time of whole processes. It imports nothing 
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import time
+
+
+def rounds() -> int:
+    """How often what is short is measured."""
+    return int(os.environ.get("BENCH_ROUNDS", "3"))
 
 
 def clock() -> tuple[float, float]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ _NOW = datetime(2026, 8, 10, tzinfo=UTC)
 _LINES = 2.5  # a receipt
 _PAGES_OF_PERSONS = 2500
 _BATCH = 20_000
-_COLUMNS = {
+TILL_COLUMNS = {
     "stores": "store_id text, name text, city text, country text, timezone text, currency text, updated_at timestamptz",
     "members": """member_no text, full_name text, phone text, email text, birth_date date, gender text, street text,
         city text, postcode text, country text, member_level text, store_id text, consent_sms boolean,
@@ -90,24 +90,34 @@ def _write_rows(receipts: int, folder: Path) -> dict[str, Path]:
 
 def _sqlite(folder: Path, tables: dict[str, Path]) -> str:
     path = folder / "tills.sqlite"
+    with closing(sqlite3.connect(path)) as target, duckdb.connect() as reader:
+        options = "header = false, all_varchar = true, nullstr = ''"
+        fill_sqlite(target, {name: reader.sql(f"from read_csv('{file}', {options})") for name, file in tables.items()})
+    return f"sqlite:///{path}"
+
+
+def fill_sqlite(
+    target: sqlite3.Connection, rows: dict[str, duckdb.DuckDBPyRelation], keys: Mapping[str, str] | None = None
+) -> None:
+    """Put rows into the tables of a till, which are made where they are missing; a row replaces the one of its key."""
     # As a till writes it: numbers as SQLite's own, times and dates as text.
     kinds = {"bigint": "integer", "numeric(12, 2)": "real", "numeric(12, 3)": "real", "boolean": "text", "date": "text"}
-    with closing(sqlite3.connect(path)) as target, duckdb.connect() as reader:
-        for table, columns in _COLUMNS.items():
-            for kind, own in {**kinds, "timestamptz": "text"}.items():
-                columns = columns.replace(f" {kind}", f" {own}")
-            target.execute(f"create table {table} ({columns})")
-            rows = reader.execute(f"from read_csv('{tables[table]}', header = false, all_varchar = true, nullstr = '')")
-            places = ", ".join("?" * len(rows.description))
-            while batch := rows.fetchmany(_BATCH):
-                target.executemany(f"insert into {table} values ({places})", batch)
-        target.commit()
-    return f"sqlite:///{path}"
+    for table, relation in rows.items():
+        columns = TILL_COLUMNS[table]
+        for kind, own in {**kinds, "timestamptz": "text"}.items():
+            columns = columns.replace(f" {kind}", f" {own}")
+        key = f", primary key ({keys[table]})" if keys and table in keys else ""
+        target.execute(f"create table if not exists {table} ({columns}{key})")
+        texts = relation.project("cast(columns(*) as varchar)")
+        places = ", ".join("?" * len(texts.columns))
+        while batch := texts.fetchmany(_BATCH):
+            target.executemany(f"insert or replace into {table} values ({places})", batch)
+    target.commit()
 
 
 def _postgres(cluster: Cluster, folder: Path, tables: dict[str, Path]) -> str:
     with cluster.connect() as connection:
-        for table, columns in _COLUMNS.items():
+        for table, columns in TILL_COLUMNS.items():
             connection.execute(f"create table {table} ({columns})")  # type: ignore[call-overload]
             fill = f"copy {table} from stdin (format csv)"
             with tables[table].open("rb") as file, connection.cursor().copy(fill) as copy:  # type: ignore[call-overload]
@@ -141,7 +151,7 @@ def _plain_fetch(url: str) -> int:
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     count = 0
     with engine.connect() as connection:
-        for name in _COLUMNS:
+        for name in TILL_COLUMNS:
             table = sa.Table(name, sa.MetaData(), autoload_with=connection)
             result = connection.execution_options(stream_results=True, yield_per=_BATCH).execute(sa.select(table))
             for batch in result.partitions():

@@ -74,12 +74,39 @@
         {%- endif %}
     ),
 
+    group_loads as (
+        select
+            _group_key,
+            _load_id,
+            bool_and(is_numbered) as is_load_numbered
+        from candidates
+        group by _group_key, _load_id
+    ),
+
+    -- Of each item the last row in a load counts. It is asked of the keys alone: whole rows would all be held in memory.
+    last_rows as (
+        select
+            _group_key,
+            _load_id,
+            _item_key,
+            max(_row_number * 2 + case when is_new then 0 else 1 end) as place,
+            arg_max(_broken_rule is not null, _row_number * 2 + case when is_new then 0 else 1 end) as is_broken
+        from candidates
+        group by _group_key, _load_id, _item_key
+    ),
+
     item_versions as (
         select
-            *,
-            row_number() over (partition by _group_key, _load_id, _item_key order by _row_number desc) as place_in_load,
-            bool_and(is_numbered) over (partition by _group_key, _load_id) as is_load_numbered
-        from candidates
+            last_rows._group_key,
+            last_rows._load_id,
+            last_rows._item_key,
+            last_rows.place // 2 as _row_number,
+            last_rows.place % 2 = 0 as is_new,
+            last_rows.is_broken,
+            group_loads.is_load_numbered
+        from last_rows
+        inner join group_loads
+            on last_rows._group_key = group_loads._group_key and last_rows._load_id = group_loads._load_id
     ),
 
     -- From which load on an item is broken, and from which on it is mended.
@@ -96,17 +123,8 @@
                 and (
                     not broken.is_load_numbered or not later.is_load_numbered or broken._item_key = later._item_key
                 )
-        where broken._broken_rule is not null and broken.place_in_load = 1
+        where broken.is_broken
         group by broken._group_key, broken._load_id, broken._item_key
-    ),
-
-    group_loads as (
-        select
-            _group_key,
-            _load_id,
-            bool_and(is_load_numbered) as is_load_numbered
-        from item_versions
-        group by _group_key, _load_id
     ),
 
     settled_groups as (
@@ -153,14 +171,17 @@
 
     newest as (
         select
-            item_versions.*,
+            item_versions._group_key,
+            item_versions._item_key,
+            item_versions._load_id,
+            item_versions._row_number,
+            item_versions.is_new,
             settled_groups.load_id as _settled_load_id
         from item_versions
         inner join settled_groups on item_versions._group_key = settled_groups._group_key
         left join last_unnumbered on item_versions._group_key = last_unnumbered._group_key
         where
-            item_versions.place_in_load = 1
-            and item_versions._load_id <= settled_groups.load_id
+            item_versions._load_id <= settled_groups.load_id
             and (
                 last_unnumbered.load_id is null
                 or item_versions._load_id > last_unnumbered.load_id
@@ -181,9 +202,9 @@
     )
 
     select
-        {% for column in columns %}counted.{{ column }},
+        {% for column in columns %}candidates.{{ column }},
         {% endfor -%}
-        counted.is_numbered,
+        candidates.is_numbered,
         seen.is_stale_version,
         {{ load_order_only() }} as _version_at,
         cast(case when counted.place = 1 then 1 + seen.versions_seen - counted.items else 1 end as bigint) as _versions_seen,
@@ -193,8 +214,15 @@
         counted._settled_load_id,
         {% if incremental and pending %}'{{ pending[-1] }}'{% else %}counted._load_id{% endif %} as _staged_load_id,
         counted._load_id,
-        counted._loaded_at
-    from counted
+        candidates._loaded_at
+    from candidates
+    inner join counted
+        on
+            candidates._group_key = counted._group_key
+            and candidates._item_key = counted._item_key
+            and candidates._load_id = counted._load_id
+            and candidates._row_number = counted._row_number
+            and candidates.is_new = counted.is_new
     inner join seen on counted._group_key = seen._group_key
 {%- endmacro %}
 

@@ -117,9 +117,14 @@
         {%- endif %}
     ),
 
+    -- Which version is newest is asked of the keys alone: windows over whole rows would hold all of them in memory.
     ranked as (
         select
-            *,
+            {{ key | join(',\n            ') }},
+            version_at,
+            _load_id,
+            _row_number,
+            is_new,
             rank() over (
                 partition by {{ key | join(', ') }}
                 order by version_at desc, _load_id desc, _row_number desc, is_new
@@ -128,10 +133,15 @@
         from good_versions
     ),
 
-    newest as (
-        select
-            *,
-            {{ row_key(key) }} as _row_key
+    newest_keys as (
+        select distinct
+            {{ key | join(',\n            ') }},
+            {{ row_key(key) }} as _row_key,
+            version_at,
+            _load_id,
+            _row_number,
+            is_new,
+            versions_counted
         from ranked
         where recency = 1
     ),
@@ -161,10 +171,6 @@
         select distinct _row_key, version_at, _load_id, _row_number from other_versions
     ),
 
-    newest_keys as (
-        select distinct _row_key, version_at, _load_id, _row_number from newest
-    ),
-
     tallied as (
         select
             newest_keys._row_key,
@@ -180,13 +186,21 @@
         {% endfor -%}
         coalesce(tallied.versions_waiting, 0) > 0 as is_stale_version,
         newest.version_at as _version_at,
-        cast(newest.versions_counted + coalesce(tallied.versions_taken, 0) as bigint) as _versions_seen,
+        cast(newest_keys.versions_counted + coalesce(tallied.versions_taken, 0) as bigint) as _versions_seen,
         newest._row_number,
         {% if incremental and pending %}'{{ pending[-1] }}'{% else %}newest._load_id{% endif %} as _staged_load_id,
         newest._load_id,
         newest._loaded_at
-    from newest
-    left join tallied on newest._row_key = tallied._row_key
+    from good_versions as newest
+    inner join newest_keys
+        on
+            newest._load_id = newest_keys._load_id
+            and newest._row_number = newest_keys._row_number
+            and newest.is_new = newest_keys.is_new
+            {%- for column in key %}
+            and newest.{{ column }} = newest_keys.{{ column }}
+            {%- endfor %}
+    left join tallied on newest_keys._row_key = tallied._row_key
 {%- endmacro %}
 
 {# Loads that a staging model has taken in and its quarantine has not, after a run that broke off between the two. #}

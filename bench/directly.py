@@ -1,0 +1,103 @@
+"""A night, its steps called by a plain function, one after the other: the night without Dagster.
+
+    python -m bench.directly
+
+in the environment of a home that has had its nights. The steps are those of `dagster_project/defs`, in their order; the
+release is built and sealed, and not made current, so the next run clears it away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from dagster_project.config import House, silence_telemetry
+
+silence_telemetry()
+
+import expectations  # noqa: E402  (the tools read their switches at import)
+import ingestion  # noqa: E402
+from dagster_project import (  # noqa: E402
+    audiences,
+    bookkeeping,
+    conversions,
+    decided,
+    identity_changes,
+    identity_graph,
+    idle,
+    project,
+    quarantine_shares,
+    release,
+    replay,
+    stream_charts,
+    streams,
+    summary,
+)
+from dagster_project.decisions import Decisions  # noqa: E402
+from dagster_project.defs import ingest, quality  # noqa: E402
+from dagster_project.night import Night  # noqa: E402
+from dagster_project.warehouse import connect  # noqa: E402
+
+
+def main() -> None:
+    """Pull, transform, gate and build a release."""
+    house = House.from_environment()
+    sources = ingestion.sources()
+    manifest = json.loads(project.manifest(house).read_text())
+    with Night.open(house) as night:
+        quality.record(night, ingest._pull_all(night, sources, house.settings, house.landing))
+        ingest._prepare_warehouse(night, sources)
+        _build_models(night, manifest)
+        with connect(house) as warehouse:
+            quarantine_shares.write(warehouse, house, quality.published_loads(house))
+        _gate(night)
+        with connect(house) as warehouse:
+            bookkeeping.write_history(warehouse, night)
+            loads = ingestion.Ledger(house.lake).read()
+            bookkeeping.write_freshness(warehouse, night.sources, loads)
+            rows = release.build(night, warehouse, project.descriptions(house))
+            folder = house.published / "releases" / night.run_id
+            conversions.write(warehouse, folder)
+            audiences.write(warehouse, folder)
+            decisions, seeds = Decisions(house.lake), project.folder(house) / "seeds"
+            decided.write(warehouse, decisions, night.run_id, night.number, seeds, replay.note(house, loads))
+            identity_graph.write(house, warehouse)
+        publication = night.publication(decisions.checksums(night.run_id))
+        release.seal(night, rows, summary.front_page(night, rows), publication)
+
+
+def _build_models(night: Night, manifest: dict[str, object]) -> None:
+    house = night.house
+    os.environ.update(project.environment(house, with_key=True))
+    with connect(house) as warehouse:
+        left_alone = idle.nodes(manifest, night.raw_rows, warehouse)
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if left_alone:
+        names = sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone)  # type: ignore[index]
+        arguments += ["--indirect-selection", "empty", "--exclude", *names]
+    built = project.run_dbt(house, *arguments)
+    if built.returncode:
+        raise SystemExit(built.stdout[-3000:] + built.stderr[-3000:])
+
+
+def _gate(night: Night) -> None:
+    house = night.house
+    found = expectations.check_marts(house.warehouse, quality._parameters(house, night))
+    with connect(house, read_only=True) as warehouse:
+        changes = identity_changes.read(warehouse)
+        days, unusual = streams.counted(warehouse), streams.unusual(warehouse)
+        shares = quarantine_shares.read(warehouse)
+    rows = {quarantine_shares.TABLE: len(shares), streams.TABLE: days}
+    parameters = {"as_of": night.as_of, "source_rows": rows, **changes.bounds(night.accept_restatement)}
+    found += expectations.check_marts(house.warehouse, parameters, suite=quality.OPS_SUITE)
+    quality.record(night, found)
+    if refusals := expectations.refused(found):
+        raise SystemExit("; ".join(refusals))
+    results = [expectations.Result(**gate) for gate in night.gates]
+    expectations.write_data_docs(results, house.quality, night.run_id, night.as_of)
+    with connect(house, read_only=True) as warehouse:
+        stream_charts.write(warehouse, unusual, house.quality)
+
+
+if __name__ == "__main__":
+    main()
