@@ -227,9 +227,18 @@ def _number(name: str, text: str) -> int | None:
 
 
 def _demo_nights(house: House) -> int:
+    """The last night of the demo company that is published, also where a crash kept it from being listed."""
+    from dagster_project import release
     from dagster_project.decisions import Decisions
 
-    return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
+    decisions = Decisions(house.lake)
+    lock = HomeLock(house.home)
+    lock.acquire()
+    try:
+        release.recover(house, decisions)
+    finally:
+        lock.release()
+    return max((publication.demo_night for publication in decisions.publications()), default=0)
 
 
 def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool = False) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The manifest is parsed again when a file of the project, or the set of seeds, ch
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -83,23 +84,26 @@ def target(house: House) -> Path:
     return house.dbt_work / "target"
 
 
-def manifest(house: House) -> Path:
-    """The manifest of the project as it is now; parsed by dbt when something changed."""
+def manifest(house: House) -> dict[str, Any]:
+    """The manifest of the project as it is now; parsed by dbt when something changed, or it cannot be read."""
     seeds = assemble(house)
     digest = hashlib.sha256(repr(sorted(environment(house).items())).encode())
     sources = [file for file in DBT.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".md") and file.is_file()]
     for file in sorted(sources) + sorted(seeds.iterdir()):
         digest.update(str(file.relative_to(file.anchor)).encode() + b"\0" + file.read_bytes())
-    stamp = target(house) / "manifest.stamp"
-    if not (stamp.exists() and stamp.read_text() == digest.hexdigest()):
-        parsed = run_dbt(house, "parse")
-        if parsed.returncode:
-            raise ConfigurationError(
-                f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
-                f"{(parsed.stdout + parsed.stderr).strip()[-1500:]}"
-            )
-        stamp.write_text(digest.hexdigest())
-    return target(house) / "manifest.json"
+    stamp, document = target(house) / "manifest.stamp", target(house) / "manifest.json"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        # dbt writes the manifest again in each build; one that was killed meanwhile leaves half of it.
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(document.read_text())
+    parsed = run_dbt(house, "parse")
+    if parsed.returncode:
+        raise ConfigurationError(
+            f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
+            f"{(parsed.stdout + parsed.stderr).strip()[-1500:]}"
+        )
+    stamp.write_text(digest.hexdigest())
+    return json.loads(document.read_text())
 
 
 def run_dbt(house: House, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
