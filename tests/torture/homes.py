@@ -247,8 +247,8 @@ class Stage:
         _mount("-t", "tmpfs", "-o", f"size={size + 200}m", "tmpfs", place)
         try:
             shutil.copytree(self.folder / name, self.home.path, symlinks=True, dirs_exist_ok=True)
-            used = shutil.disk_usage(place).used / 2**20
-            _mount("-o", f"remount,size={int(used) + spare_mb}m", place)
+            used = shutil.disk_usage(place).used
+            _mount("-o", f"remount,size={used + spare_mb * 2**20 + 2**16}", place)
             yield lambda: _mount("-o", f"remount,size={size + 1000}m", place)
         finally:
             _unmount(place)

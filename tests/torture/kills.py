@@ -86,13 +86,13 @@ def torture(
         share = kills[(night - 2) * count // nights : (night - 1) * count // nights]
         begun = time.monotonic()
         for kill in share:
-            if _one(twin, home, kill, night):
+            if one(twin, home, kill, night):
                 done[kill.name] += 1
             else:
                 late += 1
             repeated += 1
         name, before = STEPS_AFTER[night % len(STEPS_AFTER)]
-        if count > 1 and _one(twin, home, Kill(f"before {name}", before), night):
+        if count > 1 and one(twin, home, Kill(f"before {name}", before), night):
             done[f"before {name}"] += 1
         # The night as a person would ask for it, whatever is published of it already.
         expect(run(home, UNTIL=str(night)), 0)
@@ -111,7 +111,7 @@ def torture(
     }
 
 
-def _one(twin: Twin, home: Home, kill: Kill, night: int) -> bool:
+def one(twin: Twin, home: Home, kill: Kill, night: int) -> bool:
     """Begin the night and kill it; False where it ended before it could be killed."""
     running = Running(home, ("run",), {"UNTIL": str(night)}, kill.before)
     if kill.before is None:
