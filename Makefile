@@ -85,6 +85,10 @@ test-unit: $(STAMP) ## the tests that take seconds
 bench: $(STAMP) ## the benchmarks; the last line is one JSON object (BENCH_SHARE=0.1 for a tenth of the size)
 	@$(BIN)/python -m bench
 
+.PHONY: torture
+torture: $(STAMP) ## kills, corrupted inputs, full disks: HOURS=n (4 is the full form); the last line is one JSON object
+	@$(BIN)/python -m tests.torture --hours "$(or $(HOURS),4)"
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, sqlfluff, mypy
 	@$(BIN)/ruff check .

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from contextlib import closing
 
 import pytest
 
-from dagster_project import bookkeeping, cli, dagster_storage, lineage, release
+from dagster_project import bookkeeping, cli, dagster_storage, lineage, project, release
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from tests.unit.alert_receivers import webhook
@@ -77,3 +78,20 @@ def test_half_a_record_or_half_a_lineage_stops_no_run(house, capsys):
     assert lineage._remembered(cache) == {}
     cache.write_text('{"model.x": {"key"')
     assert lineage._remembered(cache) == {}
+
+
+def test_half_a_manifest_is_parsed_anew_and_a_whole_one_is_not(house, monkeypatch):
+    parsed = []
+
+    def parse(home, *arguments):
+        parsed.append(arguments)
+        (project.target(home) / "manifest.json").write_text('{"nodes": {}}')
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    monkeypatch.setattr(project, "run_dbt", parse)
+    project.target(house).mkdir(parents=True)
+    for content in (None, None, '{"nodes": {', None):
+        if content:
+            (project.target(house) / "manifest.json").write_text(content)
+        assert project.manifest(house) == {"nodes": {}}
+    assert len(parsed) == 2
