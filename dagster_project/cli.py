@@ -198,7 +198,10 @@ def _rfm(house: House, options: argparse.Namespace) -> int:
 
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
+    from dagster_project import dagster_storage
+
     house.settle_folders()
+    dagster_storage.set_aside_damaged(house)
     os.environ["DAGSTER_HOME"] = str(house.dagster)
     port = os.environ.get("OMNIHOUSE_UI_PORT", "3000")
     dagster = str(Path(sys.executable).parent / "dagster")
@@ -294,8 +297,7 @@ def _execute(house: House, night: dict[str, Any]) -> None:
     from dagster_project import dagster_storage
     from dagster_project.definitions import defs
 
-    for file in dagster_storage.set_aside_damaged(house):
-        print(f"! Dagster's own {file.name} was damaged and is set aside in {file.parent}; it begins a new one")
+    dagster_storage.set_aside_damaged(house)
     with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
         defs.resolve_job_def("nightly").execute_in_process(
             instance=instance,

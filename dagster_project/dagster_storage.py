@@ -28,6 +28,7 @@ def set_aside_damaged(house: House) -> list[Path]:
             if part.exists():
                 part.replace(place / part.name)
         moved.append(place / file.name)
+        print(f"! Dagster's own {file.name} was damaged and is set aside in {place}; it begins a new one", flush=True)
     return moved
 
 
