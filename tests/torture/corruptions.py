@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingestion.canonical import ENTITIES
 from ingestion.mapping import ExportMapping
 from ingestion.sheet import Header
 
@@ -201,8 +202,7 @@ def other_types(rng: random.Random, file: Delivered) -> bytes | None:
     body = [row for row in rows[header + 1 :] if len(row) == len(rows[header])]
     if not body:
         return None
-    # Only what the mapping needs: an optional cell that says nothing is a value, too.
-    typed = [place for place, cell in enumerate(body[0]) if cell[:1].isdigit() and _needed(file, rows[header], place)]
+    typed = _typed(file, rows[header])
     if not typed:
         return None
     word, place = rng.choice(words), rng.choice(typed)
@@ -211,9 +211,17 @@ def other_types(rng: random.Random, file: Delivered) -> bytes | None:
     )
 
 
-def _needed(file: Delivered, names: list[str], gone: int) -> bool:
-    rest = Header([name for place, name in enumerate(names) if place != gone])
-    return bool(file.mapping and file.mapping.missing(rest))
+def _typed(file: Delivered, names: list[str]) -> list[int]:
+    """Where the cells are that the mapping needs and reads as numbers or times; a word is an id like any other."""
+    header = Header(names)
+    entities = file.mapping.entities.items() if file.mapping else ()
+    found = [
+        header.find(rule.headers)
+        for entity, rules in entities
+        for column, rule in rules.items()
+        if rule.headers and not rule.optional and ENTITIES[entity].columns.get(column) in ("number", "date", "time")
+    ]
+    return sorted({header.names.index(name) for name in found if name})
 
 
 def more_cells(rng: random.Random, file: Delivered) -> bytes | None:
