@@ -145,7 +145,7 @@ def told(twin: Twin, rng: random.Random) -> dict[str, Any]:
         outcome = run(home, "verify")
         expect(outcome, 1, words)
         said = outcome.said.replace("\n", "")
-        if file.name not in said.replace(" ", ""):
+        if file.stem not in said.replace(" ", ""):
             raise Harmed(f"verify did not name {file.name}:\n{outcome.said}")
     return {"cases": len(cases)}
 
