@@ -89,6 +89,10 @@ bench: $(STAMP) ## what a night costs beside what one would use instead; one JSO
 bench-compare: $(STAMP) ## what got slower by more than a tenth since a result: make bench-compare BASE=<json>
 	@$(BIN)/python -m bench compare "$(BASE)" $(NEW)
 
+.PHONY: torture
+torture: $(STAMP) ## kills, corrupted inputs, full disks: HOURS=n (4 is the full form); the last line is one JSON object
+	@$(BIN)/python -m tests.torture --hours "$(or $(HOURS),4)"
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, sqlfluff, mypy
 	@$(BIN)/ruff check .

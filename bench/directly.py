@@ -8,7 +8,6 @@ release is built and sealed, and not made current, so the next run clears it awa
 
 from __future__ import annotations
 
-import json
 import os
 
 from dagster_project.config import House, silence_telemetry
@@ -43,7 +42,7 @@ def main() -> None:
     """Pull, transform, gate and build a release."""
     house = House.from_environment()
     sources = ingestion.sources()
-    manifest = json.loads(project.manifest(house).read_text())
+    manifest = project.manifest(house)
     with Night.open(house) as night:
         quality.record(night, ingest._pull_all(night, sources, house.settings, house.landing))
         ingest._prepare_warehouse(night, sources)

@@ -228,7 +228,14 @@ def write_freshness(
 
 
 def _earlier(runs: Path, run_id: str) -> list[dict[str, Any]]:
-    return [json.loads(file.read_text()) for file in sorted(runs.glob("*.json")) if file.stem != run_id]
+    found = []
+    for file in sorted(runs.glob("*.json")):
+        if file.stem != run_id:
+            try:
+                found.append(json.loads(file.read_text()))
+            except ValueError:
+                print(f"! {file} cannot be read; the tables of schema ops leave this run out", flush=True)
+    return found
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ import argparse
 import gc
 import json
 import os
+import shutil
 import signal
 import sys
 from datetime import date, datetime
@@ -23,6 +24,12 @@ from dagster_project.lock import AlreadyRunning, HomeLock
 from dagster_project.replay import ReplayFailed
 
 _WRONG_USAGE = 2
+
+
+class RunDied(Exception):
+    """A run that could not come to its end; the text says what became of it and what to do."""
+
+
 # What does not ask whether the settings of today fit the home.
 _OF_ANY_HOME = ("backup", "restore")
 
@@ -76,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _COMMANDS[options.command](house, options)
     except (ConfigurationError, AlreadyRunning) as problem:
         return upkeep.say(options.verbose, problem, _WRONG_USAGE)
-    except ReplayFailed as problem:
+    except (ReplayFailed, RunDied) as problem:
         return upkeep.say(options.verbose, problem, 1)
     except KeyboardInterrupt:
         print("\nStopped; the next run repeats this night.", file=sys.stderr)
@@ -192,7 +199,10 @@ def _rfm(house: House, options: argparse.Namespace) -> int:
 
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
+    from dagster_project import dagster_storage
+
     house.settle_folders()
+    dagster_storage.set_aside_damaged(house)
     os.environ["DAGSTER_HOME"] = str(house.dagster)
     port = os.environ.get("OMNIHOUSE_UI_PORT", "3000")
     dagster = str(Path(sys.executable).parent / "dagster")
@@ -228,26 +238,28 @@ def _number(name: str, text: str) -> int | None:
 
 
 def _demo_nights(house: House) -> int:
+    """The last night of the demo company that is published, also where a crash kept it from being listed."""
+    from dagster_project import release
     from dagster_project.decisions import Decisions
 
-    return max((publication.demo_night for publication in Decisions(house.lake).publications()), default=0)
+    decisions = Decisions(house.lake)
+    lock = HomeLock(house.home)
+    lock.acquire()
+    try:
+        release.recover(house, decisions)
+    finally:
+        lock.release()
+    return max((publication.demo_night for publication in decisions.publications()), default=0)
 
 
 def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool = False) -> dict[str, Any]:
-    """Execute the job in this process and return the run's record."""
+    """Execute the job in this process and return the run's record; raises `RunDied` where there is none."""
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
     garbage.collect_seldom()
-    from dagster_project import preflight
-
-    preflight.check_or_tell(house)
-    import dagster as dg
-
-    from dagster_project.definitions import defs
+    from dagster_project import alerting, release
     from dagster_project.night import new_run_id
 
-    # What is loaded by now stays to the end.
-    gc.freeze()
     run_id = new_run_id()
     night = {
         "mode": mode,
@@ -256,18 +268,47 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
         "accept_restatement": options.accept_restatement,
         "retrain": retrain,
     }
+    file = house.runs / f"{run_id}.json"
+    died: Exception | None = None
+    try:
+        _execute(house, night)
+        record: dict[str, Any] = json.loads(file.read_text())
+        return record
+    except (ConfigurationError, AlreadyRunning):
+        raise
+    except Exception as problem:
+        # A step notes what goes wrong in it. What ends a run without a record is no step's: a full disk, as a rule.
+        died = problem
+    alerting.died(house, run_id)
+    published = release.current(house) == run_id
+    raise RunDied(
+        f"The run {run_id} died: {' '.join(str(died).split())[:400]}. "
+        + ("What it published is whole and current. " if published else "Readers keep the publication before. ")
+        + f"See that {house.home} can be written and has room ({shutil.disk_usage(house.home).free >> 20:,} MB are "
+        "free); the next run goes on from there. Run with -v to see more."
+    ) from died
+
+
+def _execute(house: House, night: dict[str, Any]) -> None:
+    """Check what has to be in order, and run the job to its end; its record says how that was."""
+    from dagster_project import preflight
+
+    preflight.check_or_tell(house)
+    import dagster as dg
+
+    from dagster_project import dagster_storage
+    from dagster_project.definitions import defs
+
+    # What is loaded by now stays to the end.
+    gc.freeze()
+    dagster_storage.set_aside_damaged(house)
     with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
         defs.resolve_job_def("nightly").execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={
-                "loggers": {"console": {"config": {"log_level": "DEBUG" if options.verbose else "CRITICAL"}}},
+                "loggers": {"console": {"config": {"log_level": "DEBUG" if night["verbose"] else "CRITICAL"}}},
                 "resources": {"night": {"config": night}},
             },
-            tags={"omnihouse/run_id": run_id, "omnihouse/mode": mode},
+            tags={"omnihouse/run_id": night["run_id"], "omnihouse/mode": night["mode"]},
         )
-    file = house.runs / f"{run_id}.json"
-    if not file.exists():
-        raise ConfigurationError("The run could not start; run again with -v to see why.")
-    record: dict[str, Any] = json.loads(file.read_text())
-    return record

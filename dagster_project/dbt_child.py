@@ -4,6 +4,7 @@ Here also: what dbt does for each of its nodes and nobody reads, left out (docs/
 """
 
 import ctypes
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -12,6 +13,8 @@ from typing import Any
 from dagster_project.garbage import collect_seldom
 
 _PR_SET_PDEATHSIG = 1
+# The run's process, as it tells its child.
+PARENT = "OMNIHOUSE_RUN_PROCESS"
 
 
 def main() -> None:
@@ -24,6 +27,9 @@ def main() -> None:
         return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may be gone already, before the kernel was asked.
+        if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
+            sys.exit("The run that started this dbt is gone.")
     collect_seldom()
     from dbt.cli.main import cli
 

@@ -108,7 +108,7 @@ def of_models(
     # It names on the terminal what it cannot follow; an empty list of parents says the same in the graph.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     columns = _columns(warehouse)
-    known: dict[str, Any] = json.loads(cache.read_text()) if cache.exists() else {}
+    known = _remembered(cache)
     fresh: dict[str, Any] = {}
     found: dict[str, Lineage] = {}
     for unique_id, node in manifest["nodes"].items():
@@ -131,8 +131,19 @@ def of_models(
         if fresh[unique_id] is None or fresh[unique_id]["key"] != key:
             fresh[unique_id] = {"key": key, "columns": _trace(sql, shape, node["name"])}
         found[unique_id] = fresh[unique_id]["columns"]
-    cache.write_text(json.dumps(fresh))
+    written = cache.with_suffix(".new")
+    written.write_text(json.dumps(fresh))
+    written.replace(cache)
     return found
+
+
+def _remembered(cache: Path) -> dict[str, Any]:
+    """What earlier nights traced; nothing where there is none, or the file was damaged: it is only traced anew."""
+    try:
+        known = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def metadata(lineage: Lineage) -> dg.TableColumnLineage:

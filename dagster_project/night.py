@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project import alerting, preflight, release, summary
+from dagster_project import alerting, preflight, release, summary, warehouse
 from dagster_project.config import ConfigurationError, House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.lock import HomeLock
@@ -134,6 +134,8 @@ class Night:
             try:
                 yield night
             finally:
+                with suppress(OSError):
+                    warehouse.seal(house)
                 night.close()
         finally:
             lock.release()

@@ -49,7 +49,7 @@ def take(shelf: Path, digest: str, target: Path, project: Path) -> bool:
         place = (kept / _PLACE).read_text()
         state = _moved_state(kept, project)
         documents = {name: json.loads((kept / name).read_text()) for name in _DOCUMENTS}
-    except OSError:
+    except (OSError, ValueError):
         return False
     target.mkdir(parents=True, exist_ok=True)
     for name, document in documents.items():
@@ -61,7 +61,7 @@ def take(shelf: Path, digest: str, target: Path, project: Path) -> bool:
 def begin(shelf: Path, target: Path, project: Path) -> None:
     """Let dbt begin with what it read last of any content, and read what changed; of another place it keeps nothing."""
     (target / _STATE).unlink(missing_ok=True)
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for kept in _newest_first(shelf)[:1]:
             target.mkdir(parents=True, exist_ok=True)
             (target / _STATE).write_bytes(_moved_state(kept, project))

@@ -5,6 +5,7 @@ The project is read again when one of its files, or the set of seeds, changed; n
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -96,24 +97,27 @@ def target(house: House) -> Path:
     return house.dbt_work / "target"
 
 
-def manifest(house: House) -> Path:
-    """The manifest of the project as it is now; parsed by dbt when something changed."""
+def manifest(house: House) -> dict[str, Any]:
+    """The manifest of the project as it is now; parsed by dbt when something changed, or it cannot be read."""
     digest, place = _digest(house, assemble(house)), folder(house).resolve()
-    stamp = target(house) / "manifest.stamp"
+    stamp, document = target(house) / "manifest.stamp", target(house) / "manifest.json"
     stamped = stamp.read_text().splitlines() if stamp.exists() else []
-    if stamped != [digest, str(place)]:
-        if not parsed.take(_SHELF, digest, target(house), place):
-            if stamped[1:] != [str(place)]:
-                begin(house)
-            read = run_dbt(house, "parse")
-            if read.returncode:
-                raise ConfigurationError(
-                    f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
-                    f"{(read.stdout + read.stderr).strip()[-1500:]}"
-                )
-            parsed.keep(_SHELF, digest, target(house), place)
-        stamp.write_text(f"{digest}\n{place}\n")
-    return target(house) / "manifest.json"
+    if stamped == [digest, str(place)]:
+        # dbt writes the manifest again in each build; one that was killed meanwhile leaves half of it.
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(document.read_text())
+    if not parsed.take(_SHELF, digest, target(house), place):
+        if stamped[1:] != [str(place)]:
+            begin(house)
+        read = run_dbt(house, "parse")
+        if read.returncode:
+            raise ConfigurationError(
+                f"dbt cannot read the project in {DBT} with the rules in {house.rules}: "
+                f"{(read.stdout + read.stderr).strip()[-1500:]}"
+            )
+        parsed.keep(_SHELF, digest, target(house), place)
+    stamp.write_text(f"{digest}\n{place}\n")
+    return json.loads(document.read_text())
 
 
 def begin(house: House) -> None:

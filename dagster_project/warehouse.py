@@ -1,13 +1,14 @@
 """The private warehouse file: opening it, and deciding whether it can be carried on.
 
 The file is disposable. It is made anew from the lake whenever carrying it on could leave a row that a fresh build would
-not have: it cannot be read, the models, rules or reporting settings changed, a load that it used was withdrawn, or it
-is of a later time than tonight's.
+not have: it cannot be read or has other bytes than the last run left, the models, rules or reporting settings changed,
+a load that it used was withdrawn, or it is of a later time than tonight's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -77,8 +78,37 @@ def _digest(text: str, files: Iterable[Path]) -> str:
 
 def discard(house: House) -> None:
     """Throw the warehouse away; the lake and the decisions hold everything."""
-    for file in (house.warehouse, house.warehouse.with_name(house.warehouse.name + ".wal")):
+    for file in (*_files(house), _seal_of(house)):
         file.unlink(missing_ok=True)
+
+
+def seal(house: House) -> None:
+    """Note the bytes that a run leaves, so that the next one sees whether they are still the same.
+
+    DuckDB sees damage only in the blocks that it happens to read. A run that is killed notes nothing, and the next one
+    goes on with what DuckDB had committed.
+    """
+    if house.warehouse.exists():
+        _seal_of(house).write_text(_checksum(house))
+
+
+def _seal_of(house: House) -> Path:
+    return house.warehouse.with_suffix(".seal")
+
+
+def _files(house: House) -> tuple[Path, Path]:
+    return house.warehouse, house.warehouse.with_name(house.warehouse.name + ".wal")
+
+
+def _checksum(house: House) -> str:
+    """A checksum against accidents, not against people: it costs a third of what a hash does."""
+    checksum = 0
+    for file in _files(house):
+        if file.exists():
+            with open(file, "rb") as handle:
+                while chunk := handle.read(1 << 22):
+                    checksum = zlib.crc32(chunk, checksum)
+    return f"{checksum:08x}"
 
 
 def carry_on(
@@ -92,6 +122,7 @@ def carry_on(
     reason = _reason_to_rebuild(house, wanted_fingerprint, set(admitted), as_of) if exists else "it is new"
     if reason:
         discard(house)
+    _seal_of(house).unlink(missing_ok=True)
     with connect(house) as warehouse:
         for schema in _MODEL_SCHEMAS:
             warehouse.execute(f"create schema if not exists {schema}")
@@ -107,6 +138,8 @@ def carry_on(
 
 
 def _reason_to_rebuild(house: House, wanted_fingerprint: str, admitted: set[str], as_of: datetime | None) -> str | None:
+    if _seal_of(house).exists() and _seal_of(house).read_text() != _checksum(house):
+        return "it has other bytes than the last run left"
     try:
         with connect(house) as warehouse:
             tables = {

@@ -1,7 +1,7 @@
 """Tells people of a run that failed, a gate that refused, a stale source, too many rows in quarantine, an anomaly.
 
-Public: check, begin, end, refused_start, Cause. Each cause is told once per business day and channel; what a channel
-does not take is told by the next run. Nothing that goes wrong here changes what a run does or how it ends.
+Public: check, begin, end, died, refused_start, Cause. Each cause is told once per business day and channel; what a
+channel does not take is told by the next run. Nothing that goes wrong here changes what a run does or how it ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dagster_project.config import House
     from dagster_project.night import Night
 
-__all__ = ["Cause", "begin", "check", "end", "refused_start"]
+__all__ = ["Cause", "begin", "check", "died", "end", "refused_start"]
 
 # Chat products take some 20 messages a minute; what a run has beyond this goes out as one.
 _SINGLE_MESSAGES = 10
@@ -74,11 +74,20 @@ def end(night: Night) -> str:
 
 def refused_start(house: House) -> None:
     """Tell that settings or rules keep a run from starting; what is wrong with alerts themselves cannot be told."""
+    _tell_at_once(house, "none", causes.refused_start())
+
+
+def died(house: House, run_id: str) -> None:
+    """Tell of a run that ends now without a record."""
+    _tell_at_once(house, run_id, causes.cut_short(run_id))
+
+
+def _tell_at_once(house: House, run_id: str, cause: Cause) -> None:
     if not house.alerts:
         return
     try:
         day = house.last_day(house.as_of or datetime.now(UTC)).isoformat()
-        alert = Alert(day, "none", causes.refused_start())
+        alert = Alert(day, run_id, cause)
         print(f"alerts: {_tell(house, Journal(house.runs), read_settings(house.alerts), [alert])}", flush=True)
     except Exception as problem:
         print(f"! alerts: {type(problem).__name__}", flush=True)

@@ -72,6 +72,17 @@ def died(run_id: str, day: str) -> Cause:
     )
 
 
+def cut_short(run_id: str) -> Cause:
+    """A run that ends now and can keep no record of it."""
+    return Cause(
+        "failure",
+        f"run {run_id}",
+        "The run could not come to its end and could not write down why, as on a full disk. Readers have a whole "
+        "publication; the next run goes on from there.",
+        "see that the home can be written and has room, then make run",
+    )
+
+
 def refused_start() -> Cause:
     """A run that was refused for its settings or rules, before anything was touched."""
     return Cause(

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
 
-from dagster_project import idle, lineage, project, quality_report, table_tests
+from dagster_project import dbt_child, idle, lineage, project, quality_report, table_tests
 from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
@@ -21,7 +21,7 @@ _TABLE_LAYERS = ("staging", "quarantine", "seeds", "intermediate", "marts", "res
 def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDefinition:
     """The assets of the dbt project."""
     # The translator remembers what it made of these two objects, a thousand times a night.
-    manifest = json.loads(project.manifest(house).read_text())
+    manifest = project.manifest(house)
     dbt_project = project.dbt_project(house)
 
     @dbt_assets(
@@ -56,7 +56,7 @@ def _build(
     house = night.house
     # What an earlier night left must not be taken for the results of one that died before it wrote any.
     (project.target(house) / "run_results.json").unlink(missing_ok=True)
-    os.environ.update(project.environment(house, with_key=True))
+    os.environ.update(project.environment(house, with_key=True) | {dbt_child.PARENT: str(os.getpid())})
     with connect(house) as warehouse:
         without_rows, loaded = idle.nodes(manifest, night.raw_rows, warehouse), idle.seeds(manifest, warehouse)
     arguments = ["build", "--exclude-resource-type", "unit_test"]

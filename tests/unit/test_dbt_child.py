@@ -1,9 +1,14 @@
-"""What the child process leaves out of dbt: messages of events that no logger would write."""
+"""dbt's command as the project starts it, and what it leaves out: messages of events that no logger would write."""
 
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+
+from dagster_project.dbt_child import PARENT
+from dagster_project.project import EXECUTABLE
 
 _EVENTS = """
 import io
@@ -44,3 +49,16 @@ def test_an_event_is_made_into_a_message_where_somebody_reads_it(level: str, wri
         [sys.executable, "-c", _EVENTS.replace("{level}", level)], capture_output=True, text=True, check=True
     )
     assert told.stdout.split("\n")[:-1] == [f"{written} lines", f"{written} messages", "read later", "True"]
+
+
+def test_its_version_is_told_without_dbts_own_start():
+    told = subprocess.run([EXECUTABLE, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == version("dbt-core")
+
+
+def test_it_does_not_begin_when_its_run_died_before_the_kernel_was_asked():
+    told = subprocess.run(
+        [EXECUTABLE, "build"], env={**os.environ, PARENT: "1"}, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 1
+    assert "is gone" in told.stderr

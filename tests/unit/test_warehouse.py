@@ -9,7 +9,7 @@ import pytest
 from dagster_project.config import PROJECT, House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.run_inputs import DESCRIPTIONS, write_run_inputs
-from dagster_project.warehouse import carry_on, connect, fingerprint
+from dagster_project.warehouse import carry_on, connect, fingerprint, seal
 
 
 @pytest.fixture
@@ -39,6 +39,25 @@ def test_changed_rules_or_a_withdrawn_load_or_a_broken_file_ask_for_a_new_one(ho
     assert "withdrawn" in carry_on(house, "f2", [])
     house.warehouse.write_bytes(b"not a database" * 1000)
     assert "cannot be read" in carry_on(house, "f2", [])
+
+
+def test_a_byte_that_changed_since_the_last_run_asks_for_a_new_one(house):
+    """DuckDB would see it only once it reads that block, in the middle of a night."""
+    carry_on(house, "f1", [])
+    with connect(house) as warehouse:
+        warehouse.execute("create table marts.orders as select range as x from range(100000)")
+    seal(house)
+    assert carry_on(house, "f1", []) is None
+    # Killed: what DuckDB committed meanwhile is gone on with.
+    with connect(house) as warehouse:
+        warehouse.execute("create table marts.refunds as select 1 as x")
+    assert carry_on(house, "f1", []) is None
+    seal(house)
+    content = bytearray(house.warehouse.read_bytes())
+    content[len(content) // 2] ^= 1
+    house.warehouse.write_bytes(content)
+    assert "other bytes" in carry_on(house, "f1", [])
+    assert carry_on(house, "f1", []) is None
 
 
 def test_a_warehouse_of_a_later_time_asks_for_a_new_one(house):

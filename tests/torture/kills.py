@@ -1,0 +1,153 @@
+"""SIGKILLs at random moments of a night and just before the steps that must not be taken by halves.
+
+Moments are drawn evenly over a night's usual processor time, which on a busy machine says more than the clock. After
+each kill: nothing that the run started goes on, and readers have a whole publication. The night is begun again until it
+is published, and then has to be what the undisturbed home published.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.conftest import Home
+from tests.torture.homes import Harmed, Running, Twin, expect, expect_intact, expect_nobody, run, same, state
+
+# What is killed just before it: in the order of the night. Those after the rename come when the night is published.
+STEPS = (
+    ("a raw file is written", ("open", r"/lake/raw_\w+/\w+/.* [wx]b?$", 2)),
+    ("a load is completed", ("open", r"/_dlt_loads/.* w", 1)),
+    ("the first load is admitted", ("open", r"/lake/_ledger/.* ab?$", 1)),
+    ("the third load is admitted", ("open", r"/lake/_ledger/.* ab?$", 3)),
+    ("the rules are laid out", ("os.rename", r"/seeds\.new", 2)),
+    ("dbt starts", ("subprocess.Popen", r"omnihouse-dbt.*'build'", 1)),
+    ("column lineage is noted", ("os.rename", r"/dbt/column_lineage", 1)),
+    ("a gate's page is written", ("open", r"/quality/.* w", 1)),
+    ("the release's folder is made", ("os.mkdir", r"/releases/[^/]+", 1)),
+    ("a table is copied", ("os.mkdir", r"/parquet/marts\.orders", 1)),
+    ("files of conversions are written", ("open", r"/releases/.*/exports/.* [wx]", 1)),
+    ("the first decision is kept", ("os.rename", r"/_decisions/", 1)),
+    ("a later decision is kept", ("os.rename", r"/_decisions/", 6)),
+    ("the manifest is written", ("open", r"/releases/[^/]+/manifest\.json w", 1)),
+    ("the release is made read-only", ("os.chmod", r"/releases/", 20)),
+    ("the new link is made", ("os.symlink", r"/current\.new", 1)),
+    ("the release is made current", ("os.rename", r"/published/current\.new", 1)),
+)
+STEPS_AFTER = (
+    ("the publication is listed", ("open", r"/publications\.jsonl (r\+b|wb)", 1)),
+    ("an old release is removed", ("os.rename", r"/releases/.*\.removed", 1)),
+    ("the run's record is written", ("open", r"/runs/[^/]+\.tmp w", 1)),
+    ("the run's record is kept", ("os.rename", r"/runs/[^/]+\.tmp", 1)),
+)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill: before a step, or at a share of the night's usual processor time."""
+
+    name: str
+    before: tuple[str, str, int] | None = None
+    share: float = 0.0
+    # The run and all it started; the run alone; or only the dbt that it started.
+    whom: str = "all"
+
+
+def plan(rng: random.Random, count: int) -> Iterator[Kill]:
+    """Kills in random order: three in five at random moments, the others before each of the steps in turn."""
+    steps = list(STEPS)
+    rng.shuffle(steps)
+    for number in range(count):
+        if number % 5 in (1, 3):
+            name, before = steps[(number // 5 * 2 + (number % 5) // 2) % len(steps)]
+            yield Kill(f"before {name}", before)
+        else:
+            whom = rng.choice(("all", "all", "all", "alone", "dbt"))
+            yield Kill(f"at random: {whom}", share=rng.random(), whom=whom)
+
+
+def torture(
+    twin: Twin, home: Home, nights: int, count: int, rng: random.Random, until: float = float("inf")
+) -> dict[str, Any]:
+    """Nights 2 and on in a home that had its first, with `count` kills spread over them; returns what was done.
+
+    Ends early, between two nights, when the clock (`time.monotonic`) says `until`.
+    """
+    kills = list(plan(rng, count))
+    done: Counter[str] = Counter()
+    repeated = late = 0
+    last = 1
+    for night in range(2, nights + 2):
+        if time.monotonic() > until:
+            break
+        share = kills[(night - 2) * count // nights : (night - 1) * count // nights]
+        begun = time.monotonic()
+        for kill in share:
+            if one(twin, home, kill, night):
+                done[kill.name] += 1
+            else:
+                late += 1
+            repeated += 1
+        name, before = STEPS_AFTER[night % len(STEPS_AFTER)]
+        if count > 1 and one(twin, home, Kill(f"before {name}", before), night):
+            done[f"before {name}"] += 1
+        # The night as a person would ask for it, whatever is published of it already.
+        expect(run(home, UNTIL=str(night)), 0)
+        same(twin.states[night], state(home), f"night {night} after {len(share)} kills")
+        _expect_records(home, night)
+        last = night
+        twin.stage.say(f"kills: night {night}, {sum(done.values())} kills so far, {time.monotonic() - begun:.0f} s")
+    expect(run(home, "verify"), 0, "are whole")
+    return {
+        "kills": sum(done.values()),
+        "nights": last - 1,
+        "over_before_the_kill": late,
+        "kinds": dict(sorted(done.items())),
+        "rows_lost": 0,
+        "rows_doubled": 0,
+    }
+
+
+def one(twin: Twin, home: Home, kill: Kill, night: int) -> bool:
+    """Begin the night and kill it; False where it ended before it could be killed."""
+    running = Running(home, ("run",), {"UNTIL": str(night)}, kill.before)
+    if kill.before is None:
+        moment = kill.share * twin.usual_cpu_seconds
+        while not running.is_over and running.cpu_seconds() < moment:
+            time.sleep(0.02)
+        if kill.whom == "dbt":
+            while not running.is_over and (child := running.dbt()) is None:
+                time.sleep(0.02)
+            # Somewhere in its work, not at its start.
+            time.sleep(kill.share * 5)
+            if not running.is_over and child is not None and child.is_running():
+                child.kill()
+                outcome = running.wait()
+                expect_intact(home)
+                if outcome.code == 1:
+                    expect(outcome, 1, "dbt")
+                    return True
+                return False
+        elif not running.is_over:
+            running.kill(alone=kill.whom == "alone")
+    outcome = running.wait()
+    expect_nobody(home)
+    expect_intact(home)
+    if outcome.code is None:
+        return True
+    if outcome.code != 0:
+        raise Harmed(f"a night that was to be killed {kill.name} ended with {outcome.code}:\n{outcome.said[-3000:]}")
+    return False
+
+
+def _expect_records(home: Home, night: int) -> None:
+    """Each night is published once, in order, and the list of publications says so."""
+    nights = [
+        line.split('"demo_night": ')[1].split(",")[0]
+        for line in (home.path / "lake" / "_decisions" / "publications.jsonl").read_text().splitlines()
+    ]
+    if nights != [str(number) for number in range(1, night + 1)]:
+        raise Harmed(f"the list of publications holds the nights {nights}, and {night} were run")

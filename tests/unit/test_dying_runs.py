@@ -1,0 +1,98 @@
+"""What a person is told where a run cannot come to its end, and what such an end must not leave to the next run."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+
+from dagster_project import bookkeeping, cli, dagster_storage, lineage, project, release
+from dagster_project.config import House
+from dagster_project.decisions import Decisions
+from tests.unit.alert_receivers import webhook
+
+
+@pytest.fixture
+def house(tmp_path):
+    found = House(home=tmp_path / "home")
+    found.settle(demo=True)
+    return found
+
+
+def test_a_full_disk_is_told_in_a_paragraph_and_by_an_alert(house, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device", str(house.lake))
+
+    monkeypatch.setattr(cli, "_execute", full)
+    monkeypatch.delenv("NIGHTS", raising=False)
+    monkeypatch.delenv("UNTIL", raising=False)
+    with webhook() as hook:
+        monkeypatch.setenv("OMNIHOUSE_HOME", str(house.home))
+        monkeypatch.setenv("ALERTS__WEBHOOK__URL", hook.url)
+        monkeypatch.setenv("DEMO_PERSONS", "5000")
+        assert cli.main(["run"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "No space left on device" in said
+    assert "Readers keep the publication before" in said
+    assert "Traceback" not in said
+    assert [alert["kind"] for body in hook.bodies for alert in body["alerts"]] == ["failure"]
+
+
+def test_until_counts_a_publication_that_a_crash_kept_from_being_listed(house, monkeypatch):
+    folder = house.published / "releases" / "run1"
+    folder.mkdir(parents=True)
+    noted = {"run_id": "run1", "night": 1, "demo_night": 1, "as_of": "2026-06-30T18:00:00+00:00"}
+    (folder / "manifest.json").write_text(json.dumps({**noted, "published_at": "2026-06-30T18:05:00+00:00"}))
+    release.make_current(house, "run1")
+    assert not Decisions(house.lake).publications()
+    assert cli._demo_nights(house) == 1
+    assert [one.run_id for one in Decisions(house.lake).publications()] == ["run1"]
+
+
+def test_a_damaged_log_of_dagsters_is_set_aside_and_a_whole_one_stays(house):
+    for name, content in (("event_log.db", b"noise" * 1000), ("history/runs.db", None)):
+        file = house.dagster / name
+        file.parent.mkdir(exist_ok=True)
+        if content:
+            file.write_bytes(content)
+        else:
+            with closing(sqlite3.connect(file)) as database, database:
+                database.execute("create table runs (id)")
+    (moved,) = dagster_storage.set_aside_damaged(house)
+    assert moved.name == "event_log.db"
+    assert moved.read_bytes() == b"noise" * 1000
+    assert not (house.dagster / "event_log.db").exists()
+    assert (house.dagster / "history" / "runs.db").exists()
+    assert dagster_storage.set_aside_damaged(house) == []
+
+
+def test_half_a_record_or_half_a_lineage_stops_no_run(house, capsys):
+    (house.runs / "a.json").write_text('{"run_id": "a"}')
+    (house.runs / "b.json").write_text('{"run_id": "b", "ste')
+    assert bookkeeping._earlier(house.runs, "c") == [{"run_id": "a"}]
+    assert "b.json cannot be read" in capsys.readouterr().out
+    cache = house.dbt_work / "column_lineage.json"
+    assert lineage._remembered(cache) == {}
+    cache.write_text('{"model.x": {"key"')
+    assert lineage._remembered(cache) == {}
+
+
+def test_half_a_manifest_is_parsed_anew_and_a_whole_one_is_not(house, monkeypatch):
+    parsed = []
+
+    def parse(home, *arguments):
+        parsed.append(arguments)
+        (project.target(home) / "manifest.json").write_text('{"nodes": {}}')
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    monkeypatch.setattr(project, "run_dbt", parse)
+    monkeypatch.setattr(project, "_SHELF", house.home / "shelf")
+    project.target(house).mkdir(parents=True)
+    for content in (None, None, '{"nodes": {', None):
+        if content:
+            (project.target(house) / "manifest.json").write_text(content)
+        assert project.manifest(house) == {"nodes": {}}
+    assert len(parsed) == 2
