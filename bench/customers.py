@@ -5,7 +5,7 @@
 prints one JSON object. A fifth as many people as orders (`buyers`); the warehouse's own models (`bench.rendered`) on
 two threads. On the following night one person in 250 has bought and the as-of is a day later. `ratio`: CPU seconds of
 RFM, lifecycle and tags together over those of one aggregation of the orders by person (number, sum, first, last) in the
-same process. What they share with `customers` (people: their orders in numbers), the monthly fit, predicted value, moves
+same process. What they share with `customers` (people: orders in numbers), the monthly fit, predicted value, moves
 between segments and key figures are reported apart. Every measurement is a process of its own.
 """
 
