@@ -184,7 +184,10 @@ _TAG_PLACES = """
 # Whose set of tags is another than published; of somebody who is gone, the empty one.
 _TAGS = """
     with shown as (
-        select tags.customer_id, list(tags.since order by rules.place) as since
+        -- Sorted once: an ordered aggregate keeps and sorts a row for each tag of everybody.
+        select
+            tags.customer_id,
+            [told.since for told in list_sort(list({'place': rules.place, 'since': tags.since}))] as since
         from marts.customer_tags as tags
         inner join ops.tag_rules as rules on tags.tag = rules.tag
         semi join (select customer_id from intermediate.int_customers__tag_sets where is_changed) as changed

@@ -61,12 +61,13 @@ class People:
     def of_warehouse(cls, warehouse, as_of):
         """Everybody in a warehouse as it is now, with a mart that was never published: each day as known now."""
         people = cls(as_of=as_of)
-        people.db.execute(f"attach '{warehouse}' as home (read_only)")
+        # The name by which its views know it.
+        people.db.execute(f"attach '{warehouse}' as warehouse (read_only)")
         for place in ("seeds.rfm_config", "intermediate.int_customers__valid_orders", "marts.refunds"):
             name = place.split(".")[1]
             people.db.execute(f"drop table {name}")
-            people.db.execute(f"create table {name} as from home.{place}")
-        people.db.execute("detach home")
+            people.db.execute(f"create table {name} as from warehouse.{place}")
+        people.db.execute("detach warehouse")
         people.publish(as_of, publish=False)
         return people
 

@@ -174,6 +174,7 @@ final as (
         claims.clicks as whole
     from claims
     left join seen_claims on claims.platform = seen_claims.platform and claims.weeks_back = seen_claims.weeks_back
+    where claims.clicks is not null
     union all
     select
         claims.platform as source_system,
@@ -185,6 +186,8 @@ final as (
         claims.conversions as whole
     from claims
     left join seen_claims on claims.platform = seen_claims.platform and claims.weeks_back = seen_claims.weeks_back
+    -- A platform that reports none, or not this figure, claims nothing.
+    where claims.conversions is not null
 
 )
 
