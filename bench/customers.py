@@ -5,7 +5,7 @@
 prints one JSON object. A fifth as many people as orders (`buyers`); the warehouse's own models (`bench.rendered`) on
 two threads. On the following night one person in 250 has bought and the as-of is a day later. `ratio`: CPU seconds of
 RFM, lifecycle and tags together over those of one aggregation of the orders by person (number, sum, first, last) in the
-same process. What they share with `customers` (people: orders in numbers), the monthly fit, predicted value, moves
+same process. What they share with `customers` (totals by person), the monthly fit, predicted value, moves
 between segments and key figures are reported apart. Every measurement is a process of its own.
 """
 
@@ -22,7 +22,7 @@ from bench.measuring import clock, peak_mb, said_by, since
 # DuckDB and Arrow are imported where they are used: a process counts the memory of the one that started it.
 
 PARTS = {
-    "people": ("int_customers__people", "int_customers__valid_orders"),
+    "totals": ("int_customers__people", "int_customers__valid_orders"),
     "rfm": ("int_customers__rfm_values", "int_customers__rfm_scales", "customer_rfm"),
     "lifecycle": ("int_customers__gap_medians", "int_customers__lifecycle_people", "customer_lifecycle"),
     "fit": (

@@ -25,6 +25,7 @@ from dagster_project import (  # noqa: E402
     identity_graph,
     idle,
     project,
+    quality_report,
     quarantine_shares,
     release,
     replay,
@@ -69,7 +70,7 @@ def _build_models(night: Night, manifest: dict[str, object]) -> None:
     house = night.house
     os.environ.update(project.environment(house, with_key=True))
     with connect(house) as warehouse:
-        left_alone = idle.nodes(manifest, night.raw_rows, warehouse)
+        left_alone = idle.nodes(manifest, night.raw_rows, warehouse) | idle.seeds(manifest, warehouse)
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     if left_alone:
         names = sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone)  # type: ignore[index]
@@ -84,16 +85,15 @@ def _gate(night: Night) -> None:
     found = expectations.check_marts(house.warehouse, quality._parameters(house, night))
     with connect(house, read_only=True) as warehouse:
         changes = identity_changes.read(warehouse)
-        days, unusual = streams.counted(warehouse), streams.unusual(warehouse)
+        measures, unusual = streams.counted(warehouse), streams.unusual(warehouse)
         shares = quarantine_shares.read(warehouse)
-    rows = {quarantine_shares.TABLE: len(shares), streams.TABLE: days}
+    rows = {quarantine_shares.TABLE: len(shares), **measures}
     parameters = {"as_of": night.as_of, "source_rows": rows, **changes.bounds(night.accept_restatement)}
     found += expectations.check_marts(house.warehouse, parameters, suite=quality.OPS_SUITE)
     quality.record(night, found)
     if refusals := expectations.refused(found):
         raise SystemExit("; ".join(refusals))
-    results = [expectations.Result(**gate) for gate in night.gates]
-    expectations.write_data_docs(results, house.quality, night.run_id, night.as_of)
+    quality_report.write(night)
     with connect(house, read_only=True) as warehouse:
         stream_charts.write(warehouse, unusual, house.quality)
 
