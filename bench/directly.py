@@ -9,6 +9,7 @@ release is built and sealed, and not made current, so the next run clears it awa
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from dagster_project.config import House, silence_telemetry
 
@@ -21,7 +22,6 @@ from dagster_project import (  # noqa: E402
     bookkeeping,
     conversions,
     decided,
-    identity_changes,
     identity_graph,
     idle,
     project,
@@ -30,7 +30,6 @@ from dagster_project import (  # noqa: E402
     release,
     replay,
     stream_charts,
-    streams,
     summary,
 )
 from dagster_project.decisions import Decisions  # noqa: E402
@@ -66,16 +65,12 @@ def main() -> None:
         release.seal(night, rows, summary.front_page(night, rows), publication)
 
 
-def _build_models(night: Night, manifest: dict[str, object]) -> None:
+def _build_models(night: Night, manifest: dict[str, Any]) -> None:
     house = night.house
     os.environ.update(project.environment(house, with_key=True))
     with connect(house) as warehouse:
         left_alone = idle.nodes(manifest, night.raw_rows, warehouse) | idle.seeds(manifest, warehouse)
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if left_alone:
-        names = sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone)  # type: ignore[index]
-        arguments += ["--indirect-selection", "empty", "--exclude", *names]
-    built = project.run_dbt(house, *arguments)
+    built = project.run_dbt(house, *idle.build_arguments(manifest, left_alone))
     if built.returncode:
         raise SystemExit(built.stdout[-3000:] + built.stderr[-3000:])
 
@@ -83,19 +78,14 @@ def _build_models(night: Night, manifest: dict[str, object]) -> None:
 def _gate(night: Night) -> None:
     house = night.house
     found = expectations.check_marts(house.warehouse, quality._parameters(house, night))
-    with connect(house, read_only=True) as warehouse:
-        changes = identity_changes.read(warehouse)
-        measures, unusual = streams.counted(warehouse), streams.unusual(warehouse)
-        shares = quarantine_shares.read(warehouse)
-    rows = {quarantine_shares.TABLE: len(shares), **measures}
-    parameters = {"as_of": night.as_of, "source_rows": rows, **changes.bounds(night.accept_restatement)}
-    found += expectations.check_marts(house.warehouse, parameters, suite=quality.OPS_SUITE)
+    seen = quality.Seen.of(house)
+    found += expectations.check_marts(house.warehouse, seen.parameters(night), suite=quality.OPS_SUITE)
     quality.record(night, found)
     if refusals := expectations.refused(found):
         raise SystemExit("; ".join(refusals))
     quality_report.write(night)
     with connect(house, read_only=True) as warehouse:
-        stream_charts.write(warehouse, unusual, house.quality)
+        stream_charts.write(warehouse, seen.unusual, house.quality)
 
 
 if __name__ == "__main__":

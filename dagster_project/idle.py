@@ -3,7 +3,7 @@
 A company has few of the doors that the project knows. What the others would feed in staging and quarantine is empty,
 was built empty, and is left as it is, with the tests that look at nothing else. A rule file that changes makes the
 whole warehouse anew, so in one that is carried on the seeds hold what the files do; their tests are asked as ever.
-Here: which nodes of the dbt project those are. Not here: how the build is told (`defs.transform`).
+Here: which nodes those are, and how dbt is told to leave them. Not here: the build (`defs.transform`).
 """
 
 from __future__ import annotations
@@ -82,3 +82,13 @@ def _built_without_rows(warehouse: duckdb.DuckDBPyConnection) -> set[tuple[str, 
         if kind == "VIEW" or warehouse.execute(f'select 1 from "{schema}"."{name}" limit 1').fetchone() is None:
             found.add((schema, name))
     return found
+
+
+def build_arguments(manifest: dict[str, Any], left_alone: set[str]) -> list[str]:
+    """dbt's command that builds and tests everything but the nodes of these unique ids."""
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if left_alone:
+        # `empty`: only what is named is left out, never a test that looks at something else as well.
+        names = " ".join(sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone))
+        arguments += ["--indirect-selection", "empty", "--exclude", names]
+    return arguments

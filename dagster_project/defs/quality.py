@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -49,6 +50,35 @@ _LEAST_MATCHED = 1000
 _PER_PERSON = ("customers", "customer_rfm", "customer_lifecycle", "customer_value")
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the suite of schema ops judges: ids that move, what is unusual, and what was set aside."""
+
+    changes: identity_changes.Changes
+    measures: dict[str, int]
+    unusual: list[streams.Finding]
+    shares: list[quarantine_shares.Share]
+
+    @classmethod
+    def of(cls, house: House) -> "Seen":
+        """Read it from the warehouse."""
+        with connect(house, read_only=True) as warehouse:
+            return cls(
+                identity_changes.read(warehouse),
+                streams.counted(warehouse),
+                streams.unusual(warehouse),
+                quarantine_shares.read(warehouse),
+            )
+
+    def parameters(self, night: Night) -> dict[str, object]:
+        """What the suite compares with."""
+        return {
+            "as_of": night.as_of,
+            "source_rows": {quarantine_shares.TABLE: len(self.shares), **self.measures},
+            **self.changes.bounds(night.accept_restatement),
+        }
+
+
 def build_quarantine_shares(house: House) -> dg.AssetsDefinition:
     """The table that the gate on quarantine judges."""
 
@@ -83,25 +113,15 @@ def build_mart_gates(house: House) -> dg.AssetChecksDefinition:
         with night.step("gate (marts)") as step:
             found = expectations.check_marts(house.warehouse, _parameters(house, night))
             refusals = expectations.refused(found)
-            with connect(house, read_only=True) as warehouse:
-                changes = identity_changes.read(warehouse)
-                measures, unusual = streams.counted(warehouse), streams.unusual(warehouse)
-                shares = quarantine_shares.read(warehouse)
+            seen = Seen.of(house)
+            changes, unusual, shares = seen.changes, seen.unusual, seen.shares
             night.identity = changes.sentence()
             print(f"    ids: {night.identity}", flush=True)
             night.anomalies = [finding.as_dict() for finding in unusual]
             night.told += streams.causes(unusual)
             for finding in unusual:
                 print(f"! unusual: {finding.sentence()}", flush=True)
-            moves = expectations.check_marts(
-                house.warehouse,
-                {
-                    "as_of": night.as_of,
-                    "source_rows": {quarantine_shares.TABLE: len(shares), **measures},
-                    **changes.bounds(night.accept_restatement),
-                },
-                suite=OPS_SUITE,
-            )
+            moves = expectations.check_marts(house.warehouse, seen.parameters(night), suite=OPS_SUITE)
             refusing = {result.table_name for result in moves if expectations.refuses(result)}
             if "identity_changes" in refusing:
                 refusals.append(changes.refusal())

@@ -59,13 +59,8 @@ def _build(
     os.environ.update(project.environment(house, with_key=True) | {dbt_child.PARENT: str(os.getpid())})
     with connect(house) as warehouse:
         without_rows, loaded = idle.nodes(manifest, night.raw_rows, warehouse), idle.seeds(manifest, warehouse)
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if left_alone := without_rows | loaded:
-        # `empty`: only what is named is left out, never a test that looks at something else as well.
-        names = " ".join(sorted(f"fqn:{'.'.join(manifest['nodes'][name]['fqn'])}" for name in left_alone))
-        arguments += ["--indirect-selection", "empty", "--exclude", names]
     invocation = project.dbt_cli(house).cli(
-        arguments,
+        idle.build_arguments(manifest, without_rows | loaded),
         manifest=manifest,
         dagster_dbt_translator=translator,
         context=context,
