@@ -15,16 +15,8 @@ MONEY = "select source_system, source_order_id, status, net_amount, refund_amoun
 
 @pytest.fixture(scope="module")
 def company_of(make_home: Callable[..., Home]) -> Callable[[str], Home]:
-    """A demo company in a home of its own; with one key all give the same ids."""
-
-    def make(name: str) -> Home:
-        home = make_home(name, **SIZE)
-        key = home.path / "lake" / "_decisions" / "home_key"
-        key.parent.mkdir(parents=True)
-        key.write_text("5a" * 32 + "\n")
-        return home
-
-    return make
+    """A demo company in a home of its own."""
+    return lambda name: make_home(name, **SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -85,11 +85,6 @@ def test_tills_in_postgresql_give_the_warehouse_of_the_tills_in_sqlite(
         "sqlite": make_home("sqlite", SOURCES__POS__DATABASE_URL=f"sqlite:///{company.tills.path}"),
         "postgresql": make_home("postgresql", SOURCES__POS__DATABASE_URL=postgres.url()),
     }
-    for home in homes.values():
-        # Ids are keyed by the home; with one key the two have the same.
-        key = home.path / "lake" / "_decisions" / "home_key"
-        key.parent.mkdir(parents=True)
-        key.write_text("5a" * 32 + "\n")
     mappings = homes["postgresql"].path / "mappings"
     mappings.mkdir(parents=True)
     (mappings / "pos.yml").write_text(MAPPING)
