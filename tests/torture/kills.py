@@ -190,10 +190,12 @@ def one(twin: Twin, home: Home, kill: Kill, night: int) -> bool:
 
 
 def _expect_records(home: Home, night: int) -> None:
-    """Each night is published once, in order, and the list of publications says so."""
+    """Each night is published once, in order; the list of publications and `ops.runs` say so."""
     nights = [
         line.split('"demo_night": ')[1].split(",")[0]
         for line in (home.path / "lake" / "_decisions" / "publications.jsonl").read_text().splitlines()
     ]
     if nights != [str(number) for number in range(1, night + 1)]:
         raise Harmed(f"the list of publications holds the nights {nights}, and {night} were run")
+    if (told := home.query("select count(*) from ops.runs where published")) != [(night,)]:
+        raise Harmed(f"ops.runs tells of {told} publications, and {night} were made")

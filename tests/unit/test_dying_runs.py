@@ -6,12 +6,14 @@ import json
 import sqlite3
 import subprocess
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
 from dagster_project import bookkeeping, cli, dagster_storage, lineage, project, release
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
+from dagster_project.night import Night
 from tests.unit.alert_receivers import webhook
 
 
@@ -50,6 +52,30 @@ def test_until_counts_a_publication_that_a_crash_kept_from_being_listed(house, m
     assert not Decisions(house.lake).publications()
     assert cli._demo_nights(house) == 1
     assert [one.run_id for one in Decisions(house.lake).publications()] == ["run1"]
+
+
+def test_a_run_that_died_once_its_release_was_current_keeps_its_row(house):
+    for number, run_id in enumerate(("run1", "run2"), 1):
+        night = Night(house, run_id, "next", number, number, datetime(2026, 7, number, tzinfo=UTC), True)
+        night.gates.append({"suite": "marts", "success": True})
+        night.foretell()
+    folder = house.published / "releases" / "run1"
+    folder.mkdir(parents=True)
+    noted = {"run_id": "run1", "night": 1, "demo_night": 1, "as_of": "2026-07-01T00:00:00+00:00"}
+    (folder / "manifest.json").write_text(json.dumps({**noted, "published_at": "2026-07-01T00:05:00+00:00"}))
+    release.make_current(house, "run1")
+    release.recover(house, Decisions(house.lake))
+    (kept,) = bookkeeping._earlier(house.runs, "run3")
+    assert (kept["run_id"], kept["published"], kept["exit_code"], len(kept["gates"])) == ("run1", True, 0, 1)
+    assert [file.name for file in house.runs.iterdir()] == ["run1.json"]
+
+
+def test_what_was_foretold_of_a_run_goes_with_its_record(house):
+    night = Night(house, "run1", "next", 1, 1, datetime(2026, 7, 1, tzinfo=UTC), True)
+    night.foretell()
+    night.write()
+    assert [file.name for file in house.runs.iterdir()] == ["run1.json"]
+    assert not json.loads((house.runs / "run1.json").read_text())["published"]
 
 
 def test_a_damaged_log_of_dagsters_is_set_aside_and_a_whole_one_stays(house):
