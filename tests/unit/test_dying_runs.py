@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from dagster_project import bookkeeping, cli, dagster_storage, lineage, project, release
+from dagster_project import bookkeeping, cli, dagster_storage, lineage, project, release, warehouse
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.night import Night
@@ -93,6 +94,22 @@ def test_a_damaged_log_of_dagsters_is_set_aside_and_a_whole_one_stays(house):
     assert not (house.dagster / "event_log.db").exists()
     assert (house.dagster / "history" / "runs.db").exists()
     assert dagster_storage.set_aside_damaged(house) == []
+
+
+def test_a_full_disk_leaves_no_half_seal_that_would_cost_a_rebuild(house, monkeypatch):
+    with warehouse.connect(house):
+        pass
+    warehouse.seal(house)
+    kept = house.warehouse.with_suffix(".seal").read_text()
+
+    def full(file, *_):
+        open(file, "w").close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        warehouse.seal(house)
+    assert house.warehouse.with_suffix(".seal").read_text() == kept
 
 
 def test_half_a_record_or_half_a_lineage_stops_no_run(house, capsys):
