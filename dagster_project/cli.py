@@ -257,6 +257,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
     garbage.collect_seldom()
+    if not options.verbose:
+        # Where writing dbt's log fails, dagster-dbt's generators cannot be closed either; the run has its own words for it.
+        sys.unraisablehook = lambda _: None
     from dagster_project import alerting, release
     from dagster_project.night import new_run_id
 
