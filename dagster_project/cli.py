@@ -258,7 +258,7 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     print("Setting the stage …", flush=True)
     garbage.collect_seldom()
     if not options.verbose:
-        # Where dbt's log cannot be written, dagster-dbt's generators cannot be closed either; the run has its own words.
+        # Where dbt's log cannot be written, dagster-dbt's generators cannot be closed either; the run says it itself.
         sys.unraisablehook = lambda _: None
     from dagster_project import alerting, release
     from dagster_project.night import new_run_id
