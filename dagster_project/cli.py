@@ -275,6 +275,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     died: Exception | None = None
     try:
         _execute(house, night)
+        if not file.exists():
+            # What kept the record from being written took the run's own words with it, and says why once more.
+            file.with_suffix(".tmp").write_text("")
         record: dict[str, Any] = json.loads(file.read_text())
         return record
     except (ConfigurationError, AlreadyRunning):

@@ -44,6 +44,17 @@ def test_a_full_disk_is_told_in_a_paragraph_and_by_an_alert(house, monkeypatch, 
     assert [alert["kind"] for body in hook.bodies for alert in body["alerts"]] == ["failure"]
 
 
+def test_a_record_that_cannot_be_written_is_told_by_what_keeps_it_from_that(house, monkeypatch, capsys):
+    def denied(*_):
+        raise OSError(30, "Read-only file system", str(house.runs))
+
+    monkeypatch.setattr(cli, "_execute", lambda *_: monkeypatch.setattr(Path, "write_text", denied))
+    monkeypatch.setenv("OMNIHOUSE_HOME", str(house.home))
+    monkeypatch.setenv("DEMO_PERSONS", "5000")
+    assert cli.main(["run"]) == 1
+    assert "Read-only file system" in " ".join(capsys.readouterr().err.split())
+
+
 def test_until_counts_a_publication_that_a_crash_kept_from_being_listed(house, monkeypatch):
     folder = house.published / "releases" / "run1"
     folder.mkdir(parents=True)
