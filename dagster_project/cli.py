@@ -257,6 +257,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
     garbage.collect_seldom()
+    if not options.verbose:
+        # Where dbt's log cannot be written, dagster-dbt's generators cannot be closed either; the run says it itself.
+        sys.unraisablehook = lambda _: None
     from dagster_project import alerting, release
     from dagster_project.night import new_run_id
 
@@ -272,6 +275,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     died: Exception | None = None
     try:
         _execute(house, night)
+        if not file.exists():
+            # What kept the record from being written took the run's own words with it, and says why once more.
+            file.with_suffix(".tmp").write_text("")
         record: dict[str, Any] = json.loads(file.read_text())
         return record
     except (ConfigurationError, AlreadyRunning):

@@ -60,6 +60,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 identity_graph.write(house, warehouse)
             publication = night.publication(decisions.checksums(night.run_id))
             release.seal(night, rows, summary.front_page(night, rows), publication)
+            night.foretell()
             release.make_current(house, night.run_id)
             night.published = True
             decisions.add_publication(publication)
