@@ -35,7 +35,7 @@ _PRIVATE = {
 _PRIVATE_COLUMNS = ["_fingerprint", "_stands_from", "_stands_until"]
 # What the manifest says of the publication, so that a crash after the rename loses nothing of it.
 _NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
-_FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
+_FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted", "quality")
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,9 @@ def build(
     return rows
 
 
-def seal(night: Night, rows: dict[str, int], index: str, publication: Publication) -> Path:
-    """Add front page and manifest, try the file as a reader would, and make everything durable and read-only."""
+def seal(night: Night, rows: dict[str, int], publication: Publication) -> Path:
+    """Add the manifest, try the file as a reader would, and make everything durable and read-only."""
     folder = night.house.published / "releases" / night.run_id
-    (folder / "index.html").write_text(index)
     file = folder / "omnihouse.duckdb"
     with duckdb.connect(str(file), read_only=True) as reader:
         for table, expected in rows.items():

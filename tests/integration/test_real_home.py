@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import PROJECT, Home, differences
+from tests.pages import check
 
 AS_OF = "2026-07-01T02:00:00+08:00"
 STORES = "store_id,name,city,country,timezone,currency,updated_at"
@@ -270,3 +271,7 @@ def test_a_company_without_a_row_publishes_empty_tables(make_home, tmp_path):
         ("reachable_customers", Decimal(0)),
     ]
     assert set(rows.values()) == {0}
+    # Nor does a page need a row.
+    assert home.record()["problems"] == []
+    for page in (home.path / "published" / "index.html", *(home.path / "published" / "reports").glob("*.html")):
+        assert "could not be drawn" not in check(page).text
