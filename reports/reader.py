@@ -35,6 +35,10 @@ class Reader:
         row = self._connection.execute(sql, list(parameters) or None).fetchone()
         return row[0] if row else None
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
     @cached_property
     def last_day(self) -> date | None:
         """The last day that was complete in the reporting zone when the file was made."""
