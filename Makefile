@@ -20,6 +20,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: look
+look: $(LOOK) ## the environment of notebooks and shell in .venv-look/; what needs it calls it
+
 $(LOOK): notebooks/requirements.lock $(STAMP)
 	@[ -x $(LOOK_VENV)/bin/python ] || $(PYTHON) -m venv $(LOOK_VENV)
 	@VIRTUAL_ENV=$(CURDIR)/$(LOOK_VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes notebooks/requirements.lock
@@ -78,6 +81,10 @@ metrics: $(STAMP) ## a figure by its name: make metrics ASK="query --metrics aov
 rfm: $(STAMP) ## recency, frequency and money as of a past day: make rfm AS_OF=<day> [KNOWN_AT=<night> OUT=<file>]
 	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)" --known-at "$(KNOWN_AT)" --out "$(OUT)"
 
+.PHONY: dbt-docs
+dbt-docs: $(STAMP) ## dbt's documentation of the models as one page that needs no network
+	@$(BIN)/python -m dagster_project dbt-docs
+
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui
@@ -97,10 +104,6 @@ test: $(STAMP) ## every test that this machine can run, two side by side (TEST_W
 .PHONY: test-unit
 test-unit: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest tests/unit tests/architecture
-
-.PHONY: test-look
-test-look: $(STAMP) $(LOOK) ## the tests of what only serves looking: notebooks and shell
-	@$(BIN)/python -m pytest tests/look
 
 .PHONY: bench
 bench: $(STAMP) ## what a night costs beside what one would use instead; one JSON object at the end (BENCH_PERSONS=200000)

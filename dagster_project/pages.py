@@ -6,6 +6,7 @@ Here: which pages there are, and what happens when one cannot be drawn. What is 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 import reports
-from dagster_project import bookkeeping, project, quarantine_shares, stream_charts
+from dagster_project import bookkeeping, dbt_docs, project, quarantine_shares, stream_charts
 from dagster_project.config import House
 from reports import Example
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from dagster_project.night import Night
 
 TABLES = "reports/tables.html"
-# Where the front page finds the Data Docs: a link in the release, as the page is read through a link itself.
+# What lies outside the release is reached by links in it: the pages themselves are read through links.
 QUALITY = "quality"
-DBT_DOCS = "dbt_docs.html"
+DBT_DOCS = "reports/dbt_docs.html"
 
 
 def write(night: Night) -> dict[str, list[str]]:
@@ -36,8 +37,9 @@ def write(night: Night) -> dict[str, list[str]]:
     """
     house = night.house
     folder = house.published / "releases" / night.run_id
-    (folder / QUALITY).unlink(missing_ok=True)
-    (folder / QUALITY).symlink_to(Path("..") / ".." / ".." / house.quality.name)
+    _link(folder / QUALITY, house.quality)
+    if dbt_docs.place(house).exists():
+        _link(folder / DBT_DOCS, dbt_docs.place(house))
     findings: dict[str, list[str]] = {}
     with ExitStack() as stack:
         files = (folder / "omnihouse.duckdb", folder / reports.RESTRICTED)
@@ -67,6 +69,12 @@ def _drawn(night: Night, name: str, draw: Callable[[], str]) -> str:
         return reports.page.shell(name, "<h1>This page could not be drawn</h1><p>The run's record says why.</p>")
 
 
+def _link(link: Path, to: Path) -> None:
+    """A link that holds wherever the home is moved to."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(to, link.parent))
+
+
 def _address(of: reports.page.Report) -> str:
     return f"reports/{of.name}.html"
 
@@ -77,8 +85,8 @@ def _links(house: House) -> Iterator[tuple[str, str, str]]:
     yield TABLES, "Tables", "every table and column, with a question that it answers"
     yield f"{QUALITY}/index.html", "Data Docs", "every check of the night and what it saw"
     yield f"{QUALITY}/{stream_charts.PAGE}", "Streams", "rows a day of every source, beside what is usual"
-    if (house.quality / DBT_DOCS).exists():
-        yield f"{QUALITY}/{DBT_DOCS}", "dbt docs", "how each table is made of others"
+    if dbt_docs.place(house).exists():
+        yield DBT_DOCS, "dbt docs", "how each table is made of others"
 
 
 def told(house: House, findings: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:

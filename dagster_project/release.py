@@ -86,12 +86,12 @@ def seal(night: Night, rows: dict[str, int], publication: Publication) -> Path:
         "files": {
             str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not path.is_symlink()
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     for path in folder.rglob("*"):
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():
             path.chmod(0o400 if "restricted" in path.relative_to(folder).parts else 0o444)
             _sync(path)
     for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:

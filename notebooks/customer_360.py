@@ -52,17 +52,9 @@ def _(customer, mo, reader, words):
 
 @app.cell
 def _(customer, live, mo, picked, reader):
-    # What is known of the person.
+    # What is known of the person, and everything that happened, channel by channel.
     mo.stop(picked.value is None)
-    mo.Html(live.html(customer.profile(reader, picked.value)))
-    return
-
-
-@app.cell
-def _(customer, live, mo, picked, reader):
-    # Everything that happened, channel by channel.
-    mo.stop(picked.value is None)
-    mo.Html(live.html(customer.timeline(reader, picked.value)))
+    mo.Html(live.html(customer.profile(reader, picked.value), customer.timeline(reader, picked.value)))
     return
 
 

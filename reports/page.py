@@ -24,7 +24,8 @@ STYLE = """
 .omnihouse .cell { font-size: 9px; fill: #1c2430; } .omnihouse .cell.dark { fill: #fff; }
 .omnihouse .rule { stroke: #dde3ea; stroke-width: 1; }
 .omnihouse .legend { list-style: none; padding: 0; margin: 0 0 .3rem; display: flex; flex-wrap: wrap; gap: 0 1rem;
-  font-size: .85rem; } .omnihouse .legend svg { width: .7em; height: .7em; margin-right: .35em; }
+  font-size: .85rem; }
+  .omnihouse .legend svg { display: inline-block; width: .7em; height: .7em; margin-right: .35em; }
 .omnihouse .wide { overflow-x: auto; } .omnihouse table { border-collapse: collapse; font-size: .88rem; }
 .omnihouse th, .omnihouse td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
 .omnihouse th { border-bottom: 1px solid #b8c2ce; } .omnihouse td { border-bottom: 1px solid #e8ecf1; }
@@ -101,7 +102,8 @@ def table(rows: Sequence[Row], shown: int = _ROWS_SHOWN) -> str:
     if not rows:
         return ""
     names = list(rows[0])
-    right = {name for name in names if any(is_number(row[name]) for row in rows)}
+    known = {name: [row[name] for row in rows if row[name] is not None] for name in names}
+    right = {name for name in names if known[name] and all(map(is_number, known[name]))}
 
     def mark(name: str) -> str:
         return ' class="n"' if name in right else ""

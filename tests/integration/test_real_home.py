@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import reports
+from reports import customer, identity
 from tests.integration.conftest import PROJECT, Home, differences
 from tests.pages import check
 
@@ -275,3 +277,7 @@ def test_a_company_without_a_row_publishes_empty_tables(make_home, tmp_path):
     assert home.record()["problems"] == []
     for page in (home.path / "published" / "index.html", *(home.path / "published" / "reports").glob("*.html")):
         assert "could not be drawn" not in check(page).text
+    with reports.opened(home.published) as reader:
+        drawn = [*identity.REPORT.drawn(reader), *(figure(reader, "c_nobody") for figure in customer.FIGURES)]
+        assert customer.found(reader) == []
+    assert not any(figure.chart for figure in drawn)
