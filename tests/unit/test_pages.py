@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import duckdb
 import pytest
 
 import reports
+from dagster_project import pages, project
+from dagster_project.config import House
+from dagster_project.night import Night
 from reports import charts, page, wording
 from tests.pages import Page
 
@@ -104,6 +108,33 @@ def test_the_table_reference_tells_meaning_type_question_and_answer(file: Path):
     assert "No row answers it" in shown.text
     assert "Binder Error" in shown.text, "one wrong question does not take the page away"
     assert {f"#{name}" for name in ("marts.dates", "ops.runs")} < set(shown.links)
+
+
+def test_a_page_that_cannot_be_drawn_says_so_and_holds_nothing_back(file: Path, tmp_path: Path):
+    house = House(tmp_path / "home")
+    release = house.published / "releases" / "run1"
+    (release / "reports").mkdir(parents=True)
+    (release / reports.RESTRICTED).parent.mkdir()
+    project.target(house).mkdir(parents=True)
+    (project.target(house) / "manifest.json").write_text('{"nodes": {}}')
+    house.quality.mkdir()
+    (house.quality / "index.html").write_text("<html></html>")
+    write(file, f"insert into marts.dates values ('{DAY}', true)")
+    write(release / reports.RESTRICTED, "create schema restricted")
+    shutil.copy(file, release / "omnihouse.duckdb")
+    night = Night(house, "run1", "next", 1, 1, datetime(2026, 6, 30, 18, tzinfo=UTC), False)
+    findings = pages.write(night)
+    assert findings == {}, "this file has no table that a report asks for"
+    failed = {problem["where"] for problem in night.problems}
+    assert failed == {f"reports/{report.name}.html" for report in reports.NIGHTLY}
+    for name in failed:
+        assert "could not be drawn" in Page.read(release / name).text
+    assert "data to Tuesday, 30 June 2026" in Page.read(release / "index.html").text
+    assert "marts.dates" in Page.read(release / "reports" / "tables.html").text
+    assert (release / "quality" / "index.html").read_text() == "<html></html>"
+    assert list(pages.told(house, {"strategic": ["They stay"]})) == [
+        ("strategic", f"- They stay\n\n`{house.published}/reports/strategic.html`")
+    ]
 
 
 def test_a_reader_cannot_write_and_reads_no_other_file(file: Path, tmp_path: Path):
