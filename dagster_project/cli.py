@@ -261,17 +261,14 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     from dagster_project.night import new_run_id
 
     run_id = new_run_id()
-    night = {
-        "mode": mode,
-        "run_id": run_id,
-        "verbose": options.verbose,
-        "accept_restatement": options.accept_restatement,
-        "retrain": retrain,
-    }
+    night = {"run_id": run_id, "verbose": options.verbose, "accept_restatement": options.accept_restatement}
+    job = "rebuild" if mode == "rebuild" else "nightly"
+    if job == "nightly":
+        night |= {"mode": mode, "retrain": retrain}
     file = house.runs / f"{run_id}.json"
     died: Exception | None = None
     try:
-        _execute(house, night)
+        _execute(house, job, night)
         record: dict[str, Any] = json.loads(file.read_text())
         return record
     except (ConfigurationError, AlreadyRunning):
@@ -289,7 +286,7 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     ) from died
 
 
-def _execute(house: House, night: dict[str, Any]) -> None:
+def _execute(house: House, job: str, night: dict[str, Any]) -> None:
     """Check what has to be in order, and run the job to its end; its record says how that was."""
     from dagster_project import preflight
 
@@ -303,12 +300,9 @@ def _execute(house: House, night: dict[str, Any]) -> None:
     gc.freeze()
     dagster_storage.set_aside_damaged(house)
     with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
-        defs.resolve_job_def("nightly").execute_in_process(
+        defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "DEBUG" if night["verbose"] else "CRITICAL"}}},
-                "resources": {"night": {"config": night}},
-            },
-            tags={"omnihouse/run_id": night["run_id"], "omnihouse/mode": night["mode"]},
+            run_config=night,
+            tags={"omnihouse/run_id": night["run_id"], "omnihouse/mode": night.get("mode", job)},
         )

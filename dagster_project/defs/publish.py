@@ -8,6 +8,8 @@ from dagster_project import (
     conversions,
     decided,
     identity_graph,
+    pages,
+    personal,
     project,
     release,
     replay,
@@ -41,6 +43,9 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
         required_resource_keys={"night"},
         description="`published/omnihouse.duckdb` and the Parquet beside it: all that BI tools read.",
         kinds={"duckdb", "parquet"},
+        tags={"layer": "published", "pii": personal.PSEUDONYMOUS},
+        metadata=pages.metadata(house, *PUBLISHED.path),
+        freshness_policy=project.FRESH,
     )
     def omnihouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         night: Night = context.resources.night

@@ -10,6 +10,8 @@ import expectations
 from dagster_project import (
     checks,
     identity_changes,
+    pages,
+    personal,
     project,
     quality_report,
     quarantine_shares,
@@ -89,6 +91,8 @@ def build_quarantine_shares(house: House) -> dg.AssetsDefinition:
         owners=[project.OWNER],
         required_resource_keys={"night"},
         description=quarantine_shares.DESCRIPTION,
+        tags={"layer": "ops", "pii": personal.NONE},
+        metadata=pages.metadata(house, *SHARES.path),
     )
     def shares(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         night: Night = context.resources.night

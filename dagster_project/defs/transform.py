@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
 
-from dagster_project import dbt_child, idle, lineage, project, quality_report, table_tests
+from dagster_project import dbt_child, idle, lineage, project, quality_report, stream_charts, table_tests
 from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
@@ -46,7 +46,9 @@ def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDef
                     yield event.with_metadata({**event.metadata, **metadata.get(unique_id, {})}) if is_table else event
             _judge(night, json.loads((project.target(house) / "run_results.json").read_text()), manifest)
 
-    return models
+    return models.map_asset_specs(
+        lambda spec: spec.replace_attributes(freshness_policy=project.FRESH) if spec.key.path[0] == "marts" else spec
+    )
 
 
 def _build(
@@ -75,6 +77,7 @@ def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any
     house = night.house
     with connect(house) as warehouse:
         rows = _row_counts(warehouse)
+        charts = stream_charts.pictures(warehouse) if ("ops", "stream_days") in rows else ""
         columns = lineage.of_models(
             manifest, project.target(house) / "compiled", warehouse, house.dbt_work / "column_lineage.json"
         )
@@ -86,6 +89,8 @@ def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any
             entry["dagster/row_count"] = count
         if (parents := lineage.BY_HAND.get(node["name"], columns.get(unique_id))) is not None:
             entry["dagster/column_lineage"] = lineage.metadata(parents)
+        if (node["schema"], node["name"]) == ("ops", "stream_days") and charts:
+            entry["charts"] = dg.MetadataValue.md(charts)
     return found
 
 
