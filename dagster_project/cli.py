@@ -1,5 +1,5 @@
 """The commands: run, retrain, rebuild, verify, quarantine, backup, restore, rollback, reject,
-metrics, rfm, ui.
+metrics, rfm, ui, web, daemon, service.
 
 Exit codes: those of the contract. Only reads the request and prints the outcome; what a run does is in the asset graph,
 which the schedule and the UI start in the same way.
@@ -18,7 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project import garbage, upkeep
+from dagster_project import garbage, service, upkeep
 from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 from dagster_project.replay import ReplayFailed
@@ -62,6 +62,11 @@ def main(arguments: list[str] | None = None) -> int:
     restore = commands.add_parser("restore", help="put a backup back, into a new home or the one it was made of")
     restore.add_argument("--from", required=True, metavar="FOLDER", dest="source")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
+    commands.add_parser("web", help="the web server of the UI alone, as its unit starts it")
+    commands.add_parser("daemon", help="schedule, sensor and runs alone, as their unit starts them")
+    units = commands.add_parser("service", help="install systemd units for both")
+    units.add_argument("--prefix", default="/usr/local", metavar="FOLDER", help="units go to its lib/systemd/system")
+    units.add_argument("--user", default="", help="who they run as; whoever installs them unless told")
     metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
@@ -199,18 +204,25 @@ def _rfm(house: House, options: argparse.Namespace) -> int:
 
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
-    from dagster_project import dagster_storage
+    service.start(house, "dagster", "dev", *service.address())
+    return 0
 
-    house.settle_folders()
-    dagster_storage.set_aside_damaged(house)
-    os.environ["DAGSTER_HOME"] = str(house.dagster)
-    port = os.environ.get("OMNIHOUSE_UI_PORT", "3000")
-    dagster = str(Path(sys.executable).parent / "dagster")
-    os.chdir(PROJECT)
-    os.execv(
-        dagster,
-        [dagster, "dev", "--host", "127.0.0.1", "--port", port, "--module-name", "dagster_project.definitions"],
-    )
+
+def _web(house: House, options: argparse.Namespace) -> int:
+    service.start(house, "dagster-webserver", *service.address())
+    return 0
+
+
+def _daemon(house: House, options: argparse.Namespace) -> int:
+    service.start(house, "dagster-daemon", "run")
+    return 0
+
+
+def _service(house: House, options: argparse.Namespace) -> int:
+    written = service.install(Path(options.prefix), house, options.user or None)
+    print("\n".join(map(str, written)))
+    print("Start them with: systemctl daemon-reload && systemctl enable --now omnihouse-web omnihouse-daemon")
+    return 0
 
 
 _COMMANDS = {
@@ -226,6 +238,9 @@ _COMMANDS = {
     "metrics": _metrics,
     "quarantine": upkeep.quarantine,
     "ui": _ui,
+    "web": _web,
+    "daemon": _daemon,
+    "service": _service,
 }
 
 
