@@ -107,6 +107,16 @@ test: $(STAMP) ## every test that this machine can run, two side by side (TEST_W
 test-unit: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest tests/unit tests/architecture
 
+BROWSER_STAMP := $(VENV)/.browser
+$(BROWSER_STAMP): tests/e2e/requirements.lock $(STAMP)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r tests/e2e/requirements.lock
+	@touch $@
+
+.PHONY: test-browser
+test-browser: $(BROWSER_STAMP) $(BI_STAMP) ## what people see, in Debian's chromium; pictures in build/screenshots (OMNIHOUSE_BROWSER_HOME=<home>)
+	@command -v chromium >/dev/null || apt-get install -qy --no-install-recommends chromium >/dev/null || { echo "Install Debian's package chromium first." >&2; exit 2; }
+	@$(BIN)/python -m pytest tests/e2e
+
 .PHONY: bench
 bench: $(STAMP) ## what a night costs beside what one would use instead; one JSON object at the end (BENCH_PERSONS=200000)
 	@$(BIN)/python -m bench

@@ -80,22 +80,25 @@ def main() -> int:
     os.environ.update(SUPERSET_CONFIG_PATH=str(place / "superset_config.py"), FLASK_APP="superset")
     from flask.cli import ScriptInfo
     from superset.app import create_app
-    from superset.cli.main import superset
+    from superset.cli.main import superset as main_command
 
     app = create_app()
-    password = app.config["ADMIN_PASSWORD"]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "assets"
         shutil.copytree(ASSETS, folder)
         fill(folder, published)
         user = ["--username", "admin", "--firstname", "Omni", "--lastname", "House", "--email", "admin@localhost"]
-        for command in (
-            ["db", "upgrade"],
-            ["fab", "create-admin", *user, "--password", password],
-            ["init"],
-            ["import-directory", "--overwrite", str(folder)],
-        ):
-            superset.main(args=command, obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
+
+        def superset(*command: str) -> None:
+            main_command.main(args=[*command], obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
+
+        superset("db", "upgrade")
+        with app.app_context():
+            is_known = app.appbuilder.sm.find_user("admin") is not None
+        if not is_known:
+            superset("fab", "create-admin", *user, "--password", app.config["ADMIN_PASSWORD"])
+        superset("init")
+        superset("import-directory", "--overwrite", str(folder))
     print(f"Superset has the dashboards of {published}. User admin, password in {home / 'bi' / 'admin_password'}.")
     return 0
 

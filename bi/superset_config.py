@@ -35,8 +35,8 @@ FILTER_STATE_CACHE_CONFIG = EXPLORE_FORM_DATA_CACHE_CONFIG = {
 }
 # Superset opens and closes a connection a query (NullPool), which is what makes it follow a swap.
 WTF_CSRF_ENABLED = True
-# Pages carry a picture that counts them at their makers' and cannot be switched off: the browser is told to load nothing
-# from elsewhere. No https, for this server listens on this machine only.
+# Pages carry a picture that counts visits at their makers' and cannot be switched off: the browser is told to load
+# nothing from elsewhere. No https, for this server listens on this machine only.
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
     "content_security_policy": {
@@ -56,3 +56,4 @@ TALISMAN_CONFIG = {
 SQLLAB_ASYNC_TIME_LIMIT_SEC = 60
 ROW_LIMIT = 5000
 APP_NAME = "Omnihouse"
+LOG_LEVEL = "WARNING"

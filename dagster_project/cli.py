@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project import garbage, service, upkeep
-from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
+from dagster_project.config import ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 from dagster_project.replay import ReplayFailed
 

@@ -263,6 +263,8 @@ _DAGSTER_YAML = """\
 # Written by Omnihouse at each start.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60

@@ -136,7 +136,8 @@ def test_the_sensor_of_landed_exports_is_on_and_a_wrong_setting_is_refused_with_
         ("rebuild", "{accept: true}", "unexpected config entry"),
     ):
         refused = ask(
-            f'{{ isPipelineConfigValid(pipeline: {place}, pipelineName: "{job}" }}, runConfigData: "{config}")'
+            f'{{ isPipelineConfigValid(mode: "default", pipeline: {place}, pipelineName: "{job}" }},'
+            f' runConfigData: "{config}")'
             " { __typename ... on RunConfigValidationInvalid { errors { message } } } }"
         )["isPipelineConfigValid"]
         assert words in refused["errors"][0]["message"], (job, refused)
