@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,12 +76,16 @@ def served(command: list[str], environment: dict[str, str], address: str) -> Ite
                 time.sleep(1)
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(30)
+        stop(server)
+
+
+def stop(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
 
 
 def free_port() -> int:
@@ -96,6 +101,41 @@ def dagster(home: Home) -> Iterator[str]:
     environment = home.environment(OMNIHOUSE_UI_PORT=str(port))
     with served([sys.executable, "-m", "dagster_project", "web"], environment, f"http://127.0.0.1:{port}") as address:
         yield address
+
+
+@dataclass
+class Hour:
+    """A daemon that is to begin the night of a home at an hour."""
+
+    home: Home
+    due: datetime
+    daemon: subprocess.Popen
+    log: Path
+
+    @property
+    def last_day(self) -> date:
+        return self.due.date() - timedelta(days=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
+    """A daemon with an hour three minutes from now, in a home whose rules keep every run from beginning."""
+    home = Home(tmp_path_factory.mktemp("hour") / "home", {})
+    (home.path / "rules").mkdir(parents=True)
+    (home.path / "rules" / "identity_overrides.csv").write_text("no,such,columns\n1,2,3\n")
+    due = (datetime.now(UTC) + timedelta(minutes=3)).replace(second=0, microsecond=0)
+    environment = home.environment(OMNIHOUSE_TIMEZONE="UTC", OMNIHOUSE_NIGHTLY_AT=f"{due:%H:%M}")
+    log = home.path.parent / "daemon.log"
+    with log.open("wb") as said:
+        daemon = subprocess.Popen(
+            home.command("daemon"), cwd=PROJECT, env=environment, stdout=said, stderr=said, start_new_session=True
+        )
+    yield Hour(home, due, daemon, log)
+    stop(daemon)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem == "test_the_hour")
 
 
 @pytest.fixture(scope="session")
