@@ -7,31 +7,21 @@ import dagster as dg
 
 from dagster_project.config import House
 from dagster_project.defs.ingest import build_ingest, source_systems
+from dagster_project.defs.jobs import RunConfig, build_jobs
 from dagster_project.defs.publish import build_publish
 from dagster_project.defs.quality import build_mart_gates, build_quarantine_shares
-from dagster_project.defs.schedules import nightly, nightly_schedule
+from dagster_project.defs.schedules import early_night, nightly_schedule
 from dagster_project.defs.transform import build_models
-from dagster_project.night import MODES, Night
+from dagster_project.night import Night
 from dagster_project.project import Translator
 
 
 def build_definitions(house: House) -> dg.Definitions:
-    """The graph, its checks, the job, the schedule, and the night that they share."""
+    """The graph, its checks, the jobs, the schedule, the sensor, and the night that they share."""
     house.settle_folders()
 
     @dg.resource(
-        description="Tonight's run: lock, number, clock and record.",
-        config_schema={
-            "mode": dg.Field(
-                str, default_value="next", description=f"{', '.join(MODES)}: the next night, or what there is once more"
-            ),
-            "run_id": dg.Field(str, default_value="", description="Empty: made from the time of the run"),
-            "verbose": dg.Field(bool, default_value=False),
-            "accept_restatement": dg.Field(
-                bool, default_value=False, description="Publish although ids move for a new version, or many at once"
-            ),
-            "retrain": dg.Field(bool, default_value=False, description="Learn a new model of probable links"),
-        },
+        description="Tonight's run: lock, number, clock and record.", config_schema=RunConfig.to_config_schema()
     )
     @contextmanager
     def night(context: dg.InitResourceContext) -> Iterator[Night]:
@@ -43,23 +33,25 @@ def build_definitions(house: House) -> dg.Definitions:
             config["verbose"],
             config["accept_restatement"],
             config["retrain"],
+            config["only"],
         ) as tonight:
             _close_dead_runs(context)
             yield tonight
 
-    models = build_models(house, Translator())
+    models = build_models(house, Translator(house))
     gates = build_mart_gates(house)
     return dg.Definitions(
         assets=[
-            *source_systems(),
+            *source_systems(house),
             build_ingest(house),
             models,
             build_quarantine_shares(house),
             build_publish(house, models),
         ],
         asset_checks=[gates],
-        jobs=[nightly],
+        jobs=build_jobs(house),
         schedules=[nightly_schedule(house)],
+        sensors=[early_night(house)],
         resources={"night": night},
         executor=dg.in_process_executor,
     )

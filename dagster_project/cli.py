@@ -1,5 +1,5 @@
 """The commands: run, retrain, rebuild, verify, quarantine, backup, restore, rollback, reject,
-metrics, rfm, ui.
+metrics, rfm, ui, web, daemon, service, dbt-docs.
 
 Exit codes: those of the contract. Only reads the request and prints the outcome; what a run does is in the asset graph,
 which the schedule and the UI start in the same way.
@@ -18,8 +18,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project import garbage, upkeep
-from dagster_project.config import PROJECT, ConfigurationError, House, silence_telemetry
+from dagster_project import garbage, service, upkeep
+from dagster_project.config import ConfigurationError, House, silence_telemetry
 from dagster_project.lock import AlreadyRunning, HomeLock
 from dagster_project.replay import ReplayFailed
 
@@ -62,6 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     restore = commands.add_parser("restore", help="put a backup back, into a new home or the one it was made of")
     restore.add_argument("--from", required=True, metavar="FOLDER", dest="source")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
+    commands.add_parser("dbt-docs", help="dbt's documentation of the models as one page that needs no network")
+    commands.add_parser("web", help="the web server of the UI alone, as its unit starts it")
+    commands.add_parser("daemon", help="schedule, sensor and runs alone, as their unit starts them")
+    units = commands.add_parser("service", help="install systemd units for both")
+    units.add_argument("--prefix", default="/usr/local", metavar="FOLDER", help="units go to its lib/systemd/system")
+    units.add_argument("--user", default="", help="who they run as; whoever installs them unless told")
     metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
@@ -167,6 +173,13 @@ def _metrics(house: House, options: argparse.Namespace) -> int:
     return metrics.ask(house, options.question or ["list", "metrics"])
 
 
+def _dbt_docs(house: House, options: argparse.Namespace) -> int:
+    from dagster_project import dbt_docs
+
+    print(f"{dbt_docs.write(house)} is written; the front page leads to it from the next run on.")
+    return 0
+
+
 def _rfm(house: House, options: argparse.Namespace) -> int:
     """Keep the day among those asked for, or answer at once as a publication knew it."""
     from dagster_project.decisions import Decisions
@@ -202,18 +215,25 @@ def _rfm(house: House, options: argparse.Namespace) -> int:
 
 def _ui(house: House, options: argparse.Namespace) -> int:
     """Hand this process over to Dagster's own; it ends with Ctrl-C."""
-    from dagster_project import dagster_storage
+    service.start(house, "dagster", "dev", *service.address())
+    return 0
 
-    house.settle_folders()
-    dagster_storage.set_aside_damaged(house)
-    os.environ["DAGSTER_HOME"] = str(house.dagster)
-    port = os.environ.get("OMNIHOUSE_UI_PORT", "3000")
-    dagster = str(Path(sys.executable).parent / "dagster")
-    os.chdir(PROJECT)
-    os.execv(
-        dagster,
-        [dagster, "dev", "--host", "127.0.0.1", "--port", port, "--module-name", "dagster_project.definitions"],
-    )
+
+def _web(house: House, options: argparse.Namespace) -> int:
+    service.start(house, "dagster-webserver", *service.address())
+    return 0
+
+
+def _daemon(house: House, options: argparse.Namespace) -> int:
+    service.start(house, "dagster-daemon", "run")
+    return 0
+
+
+def _service(house: House, options: argparse.Namespace) -> int:
+    written = service.install(Path(options.prefix), house, options.user or None)
+    print("\n".join(map(str, written)))
+    print("Start them with: systemctl daemon-reload && systemctl enable --now omnihouse-web omnihouse-daemon")
+    return 0
 
 
 _COMMANDS = {
@@ -229,6 +249,10 @@ _COMMANDS = {
     "metrics": _metrics,
     "quarantine": upkeep.quarantine,
     "ui": _ui,
+    "dbt-docs": _dbt_docs,
+    "web": _web,
+    "daemon": _daemon,
+    "service": _service,
 }
 
 
@@ -267,17 +291,14 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     from dagster_project.night import new_run_id
 
     run_id = new_run_id()
-    night = {
-        "mode": mode,
-        "run_id": run_id,
-        "verbose": options.verbose,
-        "accept_restatement": options.accept_restatement,
-        "retrain": retrain,
-    }
+    night = {"run_id": run_id, "verbose": options.verbose, "accept_restatement": options.accept_restatement}
+    job = "rebuild" if mode == "rebuild" else "nightly"
+    if job == "nightly":
+        night |= {"mode": mode, "retrain": retrain}
     file = house.runs / f"{run_id}.json"
     died: Exception | None = None
     try:
-        _execute(house, night)
+        _execute(house, job, night)
         if not file.exists():
             # What kept the record from being written took the run's own words with it, and says why once more.
             file.with_suffix(".tmp").write_text("")
@@ -298,7 +319,7 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     ) from died
 
 
-def _execute(house: House, night: dict[str, Any]) -> None:
+def _execute(house: House, job: str, night: dict[str, Any]) -> None:
     """Check what has to be in order, and run the job to its end; its record says how that was."""
     from dagster_project import preflight
 
@@ -312,12 +333,9 @@ def _execute(house: House, night: dict[str, Any]) -> None:
     gc.freeze()
     dagster_storage.set_aside_damaged(house)
     with dg.DagsterInstance.from_config(str(house.dagster)) as instance:
-        defs.resolve_job_def("nightly").execute_in_process(
+        defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "DEBUG" if night["verbose"] else "CRITICAL"}}},
-                "resources": {"night": {"config": night}},
-            },
-            tags={"omnihouse/run_id": night["run_id"], "omnihouse/mode": night["mode"]},
+            run_config=night,
+            tags={"omnihouse/run_id": night["run_id"], "omnihouse/mode": night.get("mode", job)},
         )

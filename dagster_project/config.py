@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +55,7 @@ class House:
     demo_down: tuple[str, ...] = ()
     demo_faults: tuple[str, ...] = ()
     as_of: datetime | None = None
+    nightly_at: time = time(2)
     releases_kept: int = 7
     stale_policy: Mapping[str, str] = field(default_factory=dict)
     quarantine_limits: Mapping[str, Decimal] = field(default_factory=lambda: dict(_USUAL_QUARANTINE_LIMIT))
@@ -78,6 +79,7 @@ class House:
             demo_down=_words(env, "DEMO_DOWN"),
             demo_faults=_words(env, "DEMO_FAULTS"),
             as_of=_moment(env, "OMNIHOUSE_AS_OF"),
+            nightly_at=_hour(env, "OMNIHOUSE_NIGHTLY_AT", "02:00"),
             releases_kept=_whole_number(env, "OMNIHOUSE_RELEASES", 7, least=1),
             stale_policy=_stale_policy(env),
             quarantine_limits=_quarantine_limits(env),
@@ -261,6 +263,8 @@ _DAGSTER_YAML = """\
 # Written by Omnihouse at each start.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
@@ -313,6 +317,12 @@ def _moment(env: Mapping[str, str], name: str) -> datetime | None:
             f"{name} is {text!r}; it has to be an ISO 8601 moment such as 2026-07-01T02:00:00+08:00."
         ) from None
     return moment.replace(tzinfo=moment.tzinfo or ZoneInfo(_timezone(env))).astimezone(UTC)
+
+
+def _hour(env: Mapping[str, str], name: str, default: str) -> time:
+    text = _matching(env, name, default, r"([01]?\d|2[0-3]):[0-5]\d", "an hour and minute such as 02:00")
+    hour, minute = text.split(":")
+    return time(int(hour), int(minute))
 
 
 def _stale_policy(env: Mapping[str, str]) -> dict[str, str]:

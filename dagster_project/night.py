@@ -62,6 +62,7 @@ class Night:
     verbose: bool = False
     accept_restatement: bool = False
     retrain: bool = False
+    only: str = ""
     steps: list[StepRecord] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     unclaimed_files: list[str] = field(default_factory=list)
@@ -92,9 +93,11 @@ class Night:
         verbose: bool = False,
         accept_restatement: bool = False,
         retrain: bool = False,
+        only: str = "",
     ) -> Iterator[Night]:
         """Take the lock, finish what a crash left half done, and number the night; write the record at the end.
 
+        `only`: the source, or landing folder, that alone is pulled; the others stay as they were.
         Settings and rules are checked first, whoever starts the run.
 
         Raises `AlreadyRunning` and `ConfigurationError` before anything is changed.
@@ -129,6 +132,7 @@ class Night:
                 verbose=verbose,
                 accept_restatement=accept_restatement,
                 retrain=retrain,
+                only=only,
             )
             alerting.begin(night)
             try:
@@ -258,6 +262,7 @@ class Night:
             "anomalies": self.anomalies,
             "accept_restatement": self.accept_restatement,
             "retrain": self.retrain,
+            "only": self.only,
             "layers": self.layers,
             "quarantined": self.quarantined,
             "failed_tests": self.failed_tests,

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,15 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 
-from dagster_project import parsed
+from dagster_project import doc_places, parsed, personal
 from dagster_project.config import PROJECT, ConfigurationError, House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
 from dagster_project.release import Description
 
 OWNER = "team:data"
+# A night late by hours is one to look at; one that did not come is a failure.
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=28), fail_window=timedelta(hours=36))
 DBT = PROJECT / "dbt"
 _SHELF = DBT / "target" / parsed.SHELF
 _LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
@@ -183,8 +186,9 @@ class _Dbt(DbtCliResource):
 class Translator(DagsterDbtTranslator):
     """Schema = folder = key prefix = group, for models, seeds and sources alike."""
 
-    def __init__(self) -> None:
+    def __init__(self, house: House) -> None:
         super().__init__(settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False))
+        self._house = house
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """The key that `asset_key` makes for the relation."""
@@ -199,5 +203,17 @@ class Translator(DagsterDbtTranslator):
         return [OWNER]
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        """The layer, to filter the graph by."""
-        return {"layer": dbt_resource_props["schema"]}
+        """The layer and how near the table is to people, to filter the graph by."""
+        schema, name = dbt_resource_props["schema"], dbt_resource_props["name"]
+        return {"layer": schema, "pii": personal.tag(schema, name, dbt_resource_props.get("columns", ()))}
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """What the table is, its grain as line 1 of the model says it, and the model itself."""
+        text = super().get_description(dbt_resource_props)
+        first = dbt_resource_props.get("raw_code", "").partition("\n")[0].lstrip("-# ")
+        return f"**{first}**\n\n{text}" if first.startswith("Grain: ") else text
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Beside what dbt tells: where the table is written about."""
+        places = doc_places.metadata(self._house, dbt_resource_props["schema"], dbt_resource_props["name"])
+        return {**super().get_metadata(dbt_resource_props), **places}

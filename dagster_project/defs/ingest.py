@@ -4,6 +4,7 @@ A load that a gate refuses, or a source that does not answer, leaves the other s
 last good state, and the run's record says so.
 """
 
+import json
 import queue
 import shutil
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,18 @@ import dagster as dg
 
 import expectations
 import ingestion
-from dagster_project import audience_inputs, bookkeeping, checks, project, release, rule_files, run_inputs, tag_rules
+from dagster_project import (
+    audience_inputs,
+    bookkeeping,
+    checks,
+    doc_places,
+    personal,
+    project,
+    release,
+    rule_files,
+    run_inputs,
+    tag_rules,
+)
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
 from dagster_project.defs.quality import record
@@ -84,14 +97,22 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
             deps=[asset_key("sources", name) for name in names],
             group_name=schema,
             owners=[project.OWNER],
-            tags={"layer": "raw"},
+            tags={"layer": "raw", "pii": personal.tag(schema, table, ())},
+            metadata=doc_places.metadata(house, schema, table),
             kinds={"dlt", "parquet"},
             description=f"`{table}` as {' and '.join(names)} delivered it: every admitted version, text only.",
         )
         for (schema, table), names in feeders.items()
     ]
     specs += [
-        dg.AssetSpec(asset_key("ops", name), group_name="ops", owners=[project.OWNER], description=text)
+        dg.AssetSpec(
+            asset_key("ops", name),
+            group_name="ops",
+            owners=[project.OWNER],
+            tags={"layer": "ops", "pii": personal.DIRECT if name in audience_inputs.DESCRIPTIONS else personal.NONE},
+            metadata=doc_places.metadata(house, "ops", name),
+            description=text,
+        )
         for name, text in _OPS_INPUTS.items()
     ]
     schemas = {schema: [table for owner, table in feeders if owner == schema] for schema, _ in feeders}
@@ -119,10 +140,17 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
     return ingest
 
 
-def source_systems() -> list[dg.AssetSpec]:
+def source_systems(house: House) -> list[dg.AssetSpec]:
     """The systems themselves, as the graph's roots."""
     return [
-        dg.AssetSpec(asset_key("sources", name), group_name="sources", description=f"The company's {name} system.")
+        dg.AssetSpec(
+            asset_key("sources", name),
+            group_name="sources",
+            owners=[project.OWNER],
+            tags={"layer": "sources", "pii": personal.DIRECT},
+            metadata=doc_places.metadata(house, "sources", name),
+            description=f"The company's {name} system.",
+        )
         for name in ingestion.sources()
     ]
 
@@ -157,9 +185,13 @@ def _pull_all(
     shutil.rmtree(work, ignore_errors=True)
     active = ingestion.active_sources(settings, [landing], house.mapping_dirs)
     systems = {name: _systems(sources[name], landing, house) for name in active}
+    if night.only:
+        systems = _of_one(night.only, systems)
+        active = list(systems)
     states = {system: _State() for listed in systems.values() for system in listed}
     for name in active:
-        deliveries = ingestion.plan(sources[name], settings, [landing], house.mapping_dirs, ledger, now=night.as_of)
+        planned = ingestion.plan(sources[name], settings, [landing], house.mapping_dirs, ledger, now=night.as_of)
+        deliveries = (delivery for delivery in planned if delivery.source_system in states)
         threading.Thread(target=_pull, args=(name, deliveries, house, work, arrivals), daemon=True).start()
     refused_before = ledger.refused_hashes()
     waiting, found = set(active), []
@@ -181,9 +213,10 @@ def _pull_all(
     absent += [
         folder for source in sources.values() for folder in source.folders(house.mapping_dirs) if folder not in states
     ]
-    night.sources = {name: state.as_dict() for name, state in states.items()} | {
-        name: _State("absent", "not configured, or no file has landed").as_dict() for name in absent
-    }
+    night.sources = {name: _State("absent", "not configured, or no file has landed").as_dict() for name in absent}
+    if night.only:
+        night.sources |= _as_last_told(house)
+    night.sources |= {name: state.as_dict() for name, state in states.items()}
     night.unclaimed_files = ingestion.unclaimed_files([landing], house.mapping_dirs)
     if night.unclaimed_files:
         print(f"! no source reads {', '.join(night.unclaimed_files[:5])}; see the landing folders in the README")
@@ -195,6 +228,27 @@ def _systems(source: Source, landing: Path, house: House) -> list[str]:
     if source.settings:
         return [source.name]
     return [folder for folder in source.folders(house.mapping_dirs) if any((landing / folder).glob("*"))]
+
+
+def _of_one(wanted: str, systems: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What is pulled when one source, or one landing folder of a source of files, is asked for by itself."""
+    found = {
+        name: listed if name == wanted else [wanted] for name, listed in systems.items() if wanted in (name, *listed)
+    }
+    if not found:
+        raise StepFailed(
+            f"{wanted} cannot be pulled by itself: it is not configured, or no file has landed in its folder. "
+            f"This home has {', '.join(sorted({*systems, *chain.from_iterable(systems.values())})) or 'no source'}."
+        )
+    return found
+
+
+def _as_last_told(house: House) -> dict[str, dict[str, Any]]:
+    """The sources as the current release tells of them: those that this run does not ask stand as they stood."""
+    run_id = release.current(house)
+    file = house.runs / f"{run_id}.json"
+    told = json.loads(file.read_text())["sources"] if run_id and file.exists() else {}
+    return {name: _State(state["status"], state["reason"]).as_dict() for name, state in told.items()}
 
 
 def _pull(name: str, deliveries: Iterable[Delivery], house: House, work: Path, arrivals: queue.Queue[Any]) -> None:

@@ -7,11 +7,13 @@ from dagster_project import (
     bookkeeping,
     conversions,
     decided,
+    doc_places,
     identity_graph,
+    pages,
+    personal,
     project,
     release,
     replay,
-    summary,
 )
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
@@ -41,6 +43,9 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
         required_resource_keys={"night"},
         description="`published/omnihouse.duckdb` and the Parquet beside it: all that BI tools read.",
         kinds={"duckdb", "parquet"},
+        tags={"layer": "published", "pii": personal.PSEUDONYMOUS},
+        metadata=doc_places.metadata(house, *PUBLISHED.path),
+        freshness_policy=project.FRESH,
     )
     def omnihouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         night: Night = context.resources.night
@@ -59,7 +64,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds, known)
                 identity_graph.write(house, warehouse)
             publication = night.publication(decisions.checksums(night.run_id))
-            release.seal(night, rows, summary.front_page(night, rows), publication)
+            findings = pages.write(night)
+            release.seal(night, rows, publication)
             night.foretell()
             release.make_current(house, night.run_id)
             night.published = True
@@ -78,6 +84,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 "file": dg.MetadataValue.path(house.published / "omnihouse.duckdb"),
                 "tables": dg.MetadataValue.json(rows),
                 "run": night.run_id,
+                "front page": dg.MetadataValue.path(house.published / "index.html"),
+                **{f"report: {name}": dg.MetadataValue.md(said) for name, said in pages.told(house, findings)},
             },
             check_results=[
                 dg.AssetCheckResult(

@@ -10,7 +10,16 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliEventMessage, dbt_assets
 
-from dagster_project import dbt_child, idle, lineage, project, quality_report, table_tests
+from dagster_project import (
+    column_origins,
+    dbt_child,
+    idle,
+    lineage,
+    project,
+    quality_report,
+    stream_charts,
+    table_tests,
+)
 from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
@@ -46,7 +55,9 @@ def build_models(house: House, translator: DagsterDbtTranslator) -> dg.AssetsDef
                     yield event.with_metadata({**event.metadata, **metadata.get(unique_id, {})}) if is_table else event
             _judge(night, json.loads((project.target(house) / "run_results.json").read_text()), manifest)
 
-    return models
+    return models.map_asset_specs(
+        lambda spec: spec.replace_attributes(freshness_policy=project.FRESH) if spec.key.path[0] == "marts" else spec
+    )
 
 
 def _build(
@@ -75,17 +86,28 @@ def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any
     house = night.house
     with connect(house) as warehouse:
         rows = _row_counts(warehouse)
+        charts = stream_charts.pictures(warehouse) if ("ops", "stream_days") in rows else ""
         columns = lineage.of_models(
             manifest, project.target(house) / "compiled", warehouse, house.dbt_work / "column_lineage.json"
         )
     _note_layers(night, rows)
+    traced = {
+        (node["schema"], node["name"]): parents
+        for unique_id, node in manifest["nodes"].items()
+        if (parents := lineage.BY_HAND.get(node["name"], columns.get(unique_id))) is not None
+    }
+    origins = column_origins.Origins(traced)
     found: dict[str, dict[str, Any]] = {}
     for unique_id, node in manifest["nodes"].items():
-        entry = found.setdefault(unique_id, {})
-        if (count := rows.get((node["schema"], node["name"]))) is not None:
+        entry, place = found.setdefault(unique_id, {}), (node["schema"], node["name"])
+        if (count := rows.get(place)) is not None:
             entry["dagster/row_count"] = count
-        if (parents := lineage.BY_HAND.get(node["name"], columns.get(unique_id))) is not None:
-            entry["dagster/column_lineage"] = lineage.metadata(parents)
+        if place in traced:
+            entry["dagster/column_lineage"] = lineage.metadata(traced[place])
+        if place in traced and node["schema"] == "marts":
+            entry["column_lineage"] = dg.MetadataValue.md(origins.markdown(*place))
+        if place == ("ops", "stream_days") and charts:
+            entry["charts"] = dg.MetadataValue.md(charts)
     return found
 
 

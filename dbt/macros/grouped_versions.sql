@@ -152,22 +152,39 @@
             on last_rows._group_key = group_loads._group_key and last_rows._load_id = group_loads._load_id
     ),
 
+    broken_items as (
+        select * from item_versions
+        where is_broken
+    ),
+
     -- From which load on an item is broken, and from which on it is mended.
+    mended_items as (
+        select
+            broken_items._group_key,
+            broken_items._load_id,
+            broken_items._item_key,
+            min(later._load_id) as until_load_id
+        from broken_items
+        inner join item_versions as later
+            on broken_items._group_key = later._group_key and broken_items._load_id < later._load_id
+        where
+            not broken_items.is_load_numbered
+            or not later.is_load_numbered
+            or broken_items._item_key = later._item_key
+        group by broken_items._group_key, broken_items._load_id, broken_items._item_key
+    ),
+
     broken_spans as (
         select
-            broken._group_key,
-            broken._load_id as from_load_id,
-            min(later._load_id) as until_load_id
-        from item_versions as broken
-        left join item_versions as later
+            broken_items._group_key,
+            broken_items._load_id as from_load_id,
+            mended_items.until_load_id
+        from broken_items
+        left join mended_items
             on
-                broken._group_key = later._group_key
-                and broken._load_id < later._load_id
-                and (
-                    not broken.is_load_numbered or not later.is_load_numbered or broken._item_key = later._item_key
-                )
-        where broken.is_broken
-        group by broken._group_key, broken._load_id, broken._item_key
+                broken_items._group_key = mended_items._group_key
+                and broken_items._load_id = mended_items._load_id
+                and broken_items._item_key = mended_items._item_key
     ),
 
     settled_groups as (

@@ -57,6 +57,23 @@ def test_everything_is_described_and_owned(graph):
     assert not bare
 
 
+def test_everything_says_its_layer_and_how_near_it_is_to_people(graph):
+    tags = {key.to_user_string(): graph.get(key).tags for key in graph.get_all_asset_keys()}
+    assert not [key for key, told in tags.items() if not {"layer", "pii"} <= told.keys()]
+    near = {key: told["pii"] for key, told in tags.items()}
+    assert near["marts/customers"] == near["marts/orders"] == "pseudonymous"
+    assert near["marts/kpi_daily"] == near["staging/stg_pos__stores"] == near["seeds/channels"] == "none"
+    assert {near[key] for key in near if key.startswith("restricted/")} == {"direct"}
+    assert near["raw_shopify/customers"] == near["intermediate/int_identity__assertions"] == "direct"
+
+
+def test_what_readers_see_has_a_freshness_policy_and_each_table_its_page(graph):
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert bool(node.freshness_policy) == (key.path[0] in ("marts", "published")), key
+        assert Path(node.metadata["docs"].value).is_file(), key
+
+
 def test_every_raw_table_leads_to_customers_or_a_fact_and_to_the_publication(graph):
     below = {}
 

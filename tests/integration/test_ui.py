@@ -88,7 +88,8 @@ def test_lineage_from_every_source_to_customers_and_the_published_file(ask):
 def test_a_finished_run_shows_rows_checks_and_column_lineage(ask):
     answer = ask(
         '{ assetNodeOrError(assetKey: {path: ["marts", "customers"]}) { ... on AssetNode {'
-        " owners { ... on TeamAssetOwner { team } } description"
+        " owners { ... on TeamAssetOwner { team } } description tags { key value }"
+        " internalFreshnessPolicy { __typename } metadataEntries { label }"
         " assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue }"
         " ... on TableColumnLineageMetadataEntry"
         " { lineage { columnName columnDeps { assetKey { path } columnName } } } } }"
@@ -96,7 +97,10 @@ def test_a_finished_run_shows_rows_checks_and_column_lineage(ask):
         " executionForLatestMaterialization { status evaluation { success } } } } } } } }"
     )["assetNodeOrError"]
     assert answer["owners"]
-    assert answer["description"]
+    assert answer["description"].startswith("**Grain: one row per person")
+    assert {"key": "pii", "value": "pseudonymous"} in answer["tags"]
+    assert answer["internalFreshnessPolicy"]
+    assert {"docs", "data_docs"} <= {entry["label"] for entry in answer["metadataEntries"]}
     entries = {entry["label"]: entry for entry in answer["assetMaterializations"][0]["metadataEntries"]}
     assert entries["dagster/row_count"]["intValue"] > 0
     lineage = {column["columnName"]: column["columnDeps"] for column in entries["dagster/column_lineage"]["lineage"]}
@@ -117,13 +121,35 @@ def test_the_schedule_is_on_at_two_in_the_reporting_zone(ask):
     ]
 
 
+def test_the_sensor_of_landed_exports_is_on_and_a_wrong_setting_is_refused_with_words(ask):
+    place = '{ repositoryName: "__repository__", repositoryLocationName: "dagster_project.definitions"'
+    sensors = ask(
+        f"{{ sensorsOrError(repositorySelector: {place} }}) {{ ... on Sensors {{ results {{"
+        " name targets { pipelineName } sensorState { status } } } } }"
+    )["sensorsOrError"]["results"]
+    assert [(s["name"], s["targets"][0]["pipelineName"], s["sensorState"]["status"]) for s in sensors] == [
+        ("all_exports_landed", "nightly", "RUNNING")
+    ]
+    for job, config, words in (
+        ("nightly", "{mode: rebuild}", "not in enum type"),
+        ("one_source", "{}", 'Missing required config entry "source"'),
+        ("rebuild", "{accept: true}", "unexpected config entry"),
+    ):
+        refused = ask(
+            f'{{ isPipelineConfigValid(mode: "default", pipeline: {place}, pipelineName: "{job}" }},'
+            f' runConfigData: "{config}")'
+            " { __typename ... on RunConfigValidationInvalid { errors { message } } } }"
+        )["isPipelineConfigValid"]
+        assert words in refused["errors"][0]["message"], (job, refused)
+
+
 def test_a_run_launched_from_the_ui_finds_the_demo_company_and_publishes(ask, company: Home):
     """What the schedule and the UI start is the same job, in a process of Dagster's own."""
     before = company.query("select max(run_id) from ops.runs")[0][0]
     launched = ask(
         'mutation { launchRun(executionParams: { selector: { pipelineName: "nightly",'
         ' repositoryName: "__repository__", repositoryLocationName: "dagster_project.definitions" },'
-        ' runConfigData: "{resources: {night: {config: {mode: again}}}}" })'
+        ' runConfigData: "{mode: again}" })'
         " { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"
     )["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
