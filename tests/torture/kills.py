@@ -1,9 +1,9 @@
 """SIGKILLs at random moments of a night and just before the steps that must not be taken by halves.
 
-Moments are drawn evenly over the processor time that a night takes, which on a busy machine says more than the clock. After
-each kill: nothing that the run started goes on, and readers have a whole publication. The night is begun again until it
-is published, and then has to be what the undisturbed home published. A kill that came too late waits for a later night;
-the figures name steps that never came.
+Moments are drawn evenly over the processor time that a night takes, which on a busy machine says more than the clock.
+After each kill: nothing that the run started goes on, and readers have a whole publication. The night is begun again
+until it is published, and then has to be what the undisturbed home published. A kill that came too late waits for a
+later night; the figures name steps that never came.
 """
 
 from __future__ import annotations
