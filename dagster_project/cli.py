@@ -91,6 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
         return upkeep.say(options.verbose, problem, _WRONG_USAGE)
     except (ReplayFailed, RunDied) as problem:
         return upkeep.say(options.verbose, problem, 1)
+    except OSError as problem:
+        told = f"{problem}. See that the home can be read and written; what is left half done the next run finishes."
+        return upkeep.say(options.verbose, OSError(told), 1)
     except KeyboardInterrupt:
         print("\nStopped; the next run repeats this night.", file=sys.stderr)
         return 1

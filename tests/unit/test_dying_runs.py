@@ -55,6 +55,20 @@ def test_a_record_that_cannot_be_written_is_told_by_what_keeps_it_from_that(hous
     assert "Read-only file system" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_a_run_begins(house, monkeypatch, capsys):
+    def denied(*_):
+        raise OSError(30, "Read-only file system", str(house.published))
+
+    monkeypatch.setattr(release, "recover", denied)
+    monkeypatch.setenv("OMNIHOUSE_HOME", str(house.home))
+    monkeypatch.setenv("DEMO_PERSONS", "5000")
+    monkeypatch.setenv("UNTIL", "2")
+    assert cli.main(["run"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Read-only file system" in said
+    assert "Traceback" not in said
+
+
 def test_until_counts_a_publication_that_a_crash_kept_from_being_listed(house, monkeypatch):
     folder = house.published / "releases" / "run1"
     folder.mkdir(parents=True)
