@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+LOOK_VENV := .venv-look
+LOOK := $(LOOK_VENV)/.ready
 TEST_WORKERS ?= 2
 BI_VENV := .venv-bi
 BI_STAMP := $(BI_VENV)/.ready
@@ -21,9 +23,19 @@ $(STAMP): requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: look
+look: $(LOOK) ## the environment of notebooks and shell in .venv-look/; what needs it calls it
+
+$(LOOK): notebooks/requirements.lock $(STAMP)
+	@[ -x $(LOOK_VENV)/bin/python ] || $(PYTHON) -m venv $(LOOK_VENV)
+	@VIRTUAL_ENV=$(CURDIR)/$(LOOK_VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes notebooks/requirements.lock
+	@echo "$(CURDIR)" > "$$($(LOOK_VENV)/bin/python -c 'import site; print(site.getsitepackages()[0])')/omnihouse.pth"
+	@touch $@
+
 .PHONY: lock
 lock: ## the lock file anew from pyproject.toml (uv picks the newest versions that fit)
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+	@$(BIN)/uv pip compile --group look --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o notebooks/requirements.lock
 
 .PHONY: setup
 setup: $(STAMP) ## the environment in .venv/, from the lock file, byte-compiled
@@ -72,6 +84,10 @@ metrics: $(STAMP) ## a figure by its name: make metrics ASK="query --metrics aov
 rfm: $(STAMP) ## recency, frequency and money as of a past day: make rfm AS_OF=<day> [KNOWN_AT=<night> OUT=<file>]
 	@$(BIN)/python -m dagster_project rfm --as-of "$(AS_OF)" --known-at "$(KNOWN_AT)" --out "$(OUT)"
 
+.PHONY: dbt-docs
+dbt-docs: $(STAMP) ## dbt's documentation of the models as one page that needs no network
+	@$(BIN)/python -m dagster_project dbt-docs
+
 .PHONY: ui
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui
@@ -98,6 +114,14 @@ bi-import: $(BI_STAMP) ## the dashboards of bi/assets into this home's Superset,
 bi: bi-import ## Apache Superset on 127.0.0.1:8088, with its dashboards on the published file
 	@OMNIHOUSE_HOME="$${OMNIHOUSE_HOME:-$(CURDIR)/.omnihouse}" SUPERSET_CONFIG_PATH=$(CURDIR)/bi/superset_config.py \
 		$(BI_VENV)/bin/gunicorn --worker-class gthread --threads 8 --timeout 120 --bind 127.0.0.1:$(BI_PORT) "superset.app:create_app()"
+
+.PHONY: notebooks
+notebooks: $(LOOK) ## notebooks as apps on 127.0.0.1:2718, on the published file (EDIT=1: to change them)
+	@$(if $(EDIT),$(LOOK_VENV)/bin/marimo edit notebooks --host 127.0.0.1,$(LOOK_VENV)/bin/python notebooks/serve.py)
+
+.PHONY: sql
+sql: $(LOOK) ## a shell on the published file, to read; it begins with the list of tables
+	@$(LOOK_VENV)/bin/python -m reports.shell
 
 .PHONY: test
 test: $(STAMP) ## every test that this machine can run, two side by side (TEST_WORKERS=n for another number)
@@ -138,7 +162,7 @@ lint: $(STAMP) ## ruff, sqlfluff, mypy
 
 .PHONY: clean
 clean: ## remove the environment and every cache of the checkout; a home is never touched
-	@rm -rf $(VENV) $(BI_VENV) dbt/target dbt/logs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf $(VENV) $(BI_VENV) $(LOOK_VENV) dbt/target dbt/logs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -24,13 +24,13 @@ from dagster_project import (  # noqa: E402
     decided,
     identity_graph,
     idle,
+    pages,
     project,
     quality_report,
     quarantine_shares,
     release,
     replay,
     stream_charts,
-    summary,
 )
 from dagster_project.decisions import Decisions  # noqa: E402
 from dagster_project.defs import ingest, quality  # noqa: E402
@@ -62,7 +62,8 @@ def main() -> None:
             decided.write(warehouse, decisions, night.run_id, night.number, seeds, replay.note(house, loads))
             identity_graph.write(house, warehouse)
         publication = night.publication(decisions.checksums(night.run_id))
-        release.seal(night, rows, summary.front_page(night, rows), publication)
+        pages.write(night)
+        release.seal(night, rows, publication)
 
 
 def _build_models(night: Night, manifest: dict[str, Any]) -> None:

@@ -155,6 +155,55 @@ _COLUMNS = {
     "value": "What the run saw.",
     "why": "Why the expectation exists.",
 }
+# A question that each answers, and how it is asked.
+EXAMPLES = {
+    "runs": (
+        "How long did the last runs take, and did they publish?",
+        "select run_id, mode, night, round(seconds) as seconds, published, quarantined\n"
+        "from ops.runs\n"
+        "order by run_id desc\n"
+        "limit 10",
+    ),
+    "steps": (
+        "Which steps of the last run took longest?",
+        "select name, round(seconds, 1) as seconds, rows, status\n"
+        "from ops.steps\n"
+        "where run_id = (select max(run_id) from ops.steps)\n"
+        "order by seconds desc\n"
+        "limit 10",
+    ),
+    "loads": (
+        "What was loaded last of each source?",
+        "select source_system, count(*) as loads, sum(rows_landed) as rows_landed, max(loaded_at) as last_loaded_at\n"
+        "from ops.loads\n"
+        "where admitted\n"
+        "group by source_system\n"
+        "order by source_system",
+    ),
+    "quality_results": (
+        "How many checks passed, by how much they matter?",
+        "select severity, success, count(*) as checks\n"
+        "from ops.quality_results\n"
+        "where run_id = (select max(run_id) from ops.quality_results)\n"
+        "group by severity, success\n"
+        "order by severity, success",
+    ),
+    "freshness": (
+        "Which sources are fresh, and up to when do they reach?",
+        "select source_system, status, last_record_at, rows_landed\n"
+        "from ops.freshness\n"
+        "order by status desc, source_system",
+    ),
+    "anomalies": (
+        "What was unusual in the runs so far?",
+        "select count(*) as findings, count(distinct source_system) as sources, max(business_date) as last_day\n"
+        "from ops.anomalies",
+    ),
+    "refused_rules": (
+        "Which lines of rule files are not used?",
+        "select count(*) as lines, count(distinct file) as files\nfrom ops.refused_rules",
+    ),
+}
 _DESCRIPTIONS = {
     "loads": "One row per table of a file or pull: what was read, landed and rejected, and whether it was admitted.",
     "runs": "One row per run up to and including the one that published this file.",

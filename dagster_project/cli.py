@@ -1,5 +1,5 @@
 """The commands: run, retrain, rebuild, verify, quarantine, backup, restore, rollback, reject,
-metrics, rfm, ui, web, daemon, service.
+metrics, rfm, ui, web, daemon, service, dbt-docs.
 
 Exit codes: those of the contract. Only reads the request and prints the outcome; what a run does is in the asset graph,
 which the schedule and the UI start in the same way.
@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     units = commands.add_parser("service", help="install systemd units for both")
     units.add_argument("--prefix", default="/usr/local", metavar="FOLDER", help="units go to its lib/systemd/system")
     units.add_argument("--user", default="", help="who they run as; whoever installs them unless told")
+    commands.add_parser("dbt-docs", help="dbt's documentation of the models as one page that needs no network")
     metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
@@ -169,6 +170,13 @@ def _metrics(house: House, options: argparse.Namespace) -> int:
     return metrics.ask(house, options.question or ["list", "metrics"])
 
 
+def _dbt_docs(house: House, options: argparse.Namespace) -> int:
+    from dagster_project import dbt_docs
+
+    print(f"{dbt_docs.write(house)} is written; the front page leads to it from the next run on.")
+    return 0
+
+
 def _rfm(house: House, options: argparse.Namespace) -> int:
     """Keep the day among those asked for, or answer at once as a publication knew it."""
     from dagster_project.decisions import Decisions
@@ -241,6 +249,7 @@ _COMMANDS = {
     "web": _web,
     "daemon": _daemon,
     "service": _service,
+    "dbt-docs": _dbt_docs,
 }
 
 

@@ -18,6 +18,13 @@ from dagster_project.warehouse import literal
 
 TABLE = "quarantine_shares"
 DESCRIPTION = "One row per source: how many of the rows that came since the last publication are in quarantine."
+EXAMPLE = (
+    "How much of what came since the last publication is in quarantine?",
+    "select source_system, rows_read, rows_quarantined, percent_quarantined, limit_percent\n"
+    "from ops.quarantine_shares\n"
+    "order by percent_quarantined desc nulls last, source_system\n"
+    "limit 10",
+)
 # Below this a handful of bad rows is a large share and says nothing.
 LEAST_ROWS = 100
 _COLUMNS = {

@@ -35,7 +35,7 @@ _PRIVATE = {
 _PRIVATE_COLUMNS = ["_fingerprint", "_stands_from", "_stands_until"]
 # What the manifest says of the publication, so that a crash after the rename loses nothing of it.
 _NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
-_FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted")
+_FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted", "quality")
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,9 @@ def build(
     return rows
 
 
-def seal(night: Night, rows: dict[str, int], index: str, publication: Publication) -> Path:
-    """Add front page and manifest, try the file as a reader would, and make everything durable and read-only."""
+def seal(night: Night, rows: dict[str, int], publication: Publication) -> Path:
+    """Add the manifest, try the file as a reader would, and make everything durable and read-only."""
     folder = night.house.published / "releases" / night.run_id
-    (folder / "index.html").write_text(index)
     file = folder / "omnihouse.duckdb"
     with duckdb.connect(str(file), read_only=True) as reader:
         for table, expected in rows.items():
@@ -87,12 +86,12 @@ def seal(night: Night, rows: dict[str, int], index: str, publication: Publicatio
         "files": {
             str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not path.is_symlink()
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     for path in folder.rglob("*"):
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():
             path.chmod(0o400 if "restricted" in path.relative_to(folder).parts else 0o444)
             _sync(path)
     for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:

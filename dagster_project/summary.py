@@ -1,8 +1,7 @@
-"""What a run says at its end: the summary on the terminal and the front page of a release."""
+"""What a run says at its end: the summary on the terminal."""
 
 from __future__ import annotations
 
-import html
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -62,29 +61,3 @@ def _headline(night: Night) -> str:
         return f"{name} is published, {took}"
     reason = "a gate refused it" if night.exit_code == 3 else "a step failed"
     return f"{name} is NOT published: {reason}, {took} (exit {night.exit_code}); readers keep the publication before"
-
-
-def front_page(night: Night, rows: dict[str, int]) -> str:
-    """One self-contained page: when, what was loaded, the gates, and what each table holds."""
-    passed = sum(1 for gate in night.gates if gate["success"])
-    sources = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(state['status'])}</td>"
-        f"<td class=n>{state.get('rows_landed', 0):,}</td></tr>"
-        for name, state in sorted(night.sources.items())
-    )
-    tables = "".join(f"<tr><td>{html.escape(name)}</td><td class=n>{count:,}</td></tr>" for name, count in rows.items())
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Omnihouse {night.as_of_date}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }}
-table {{ border-collapse: collapse; min-width: 20rem; }} th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; }}
-td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }} tr {{ border-bottom: 1px solid #e4e8ee; }}
-</style></head><body>
-<h1>Omnihouse, data to {night.as_of_date}</h1>
-<p>Run {html.escape(night.run_id)}, publication {night.number}. {passed} of {len(night.gates)} gates and
-{night.tests.get("pass", 0)} table tests passed; {night.quarantined:,} rows are in quarantine.</p>
-<h2>Sources</h2><table><tr><th>source</th><th>state</th><th class=n>rows tonight</th></tr>{sources}</table>
-<h2>Tables</h2><table><tr><th>table</th><th class=n>rows</th></tr>{tables}</table>
-</body></html>
-"""

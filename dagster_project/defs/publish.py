@@ -8,12 +8,12 @@ from dagster_project import (
     conversions,
     decided,
     identity_graph,
+    pages,
     personal,
     places,
     project,
     release,
     replay,
-    summary,
 )
 from dagster_project.config import House
 from dagster_project.decisions import Decisions
@@ -64,7 +64,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 decided.write(warehouse, decisions, night.run_id, night.number, seeds, known)
                 identity_graph.write(house, warehouse)
             publication = night.publication(decisions.checksums(night.run_id))
-            release.seal(night, rows, summary.front_page(night, rows), publication)
+            findings = pages.write(night)
+            release.seal(night, rows, publication)
             release.make_current(house, night.run_id)
             night.published = True
             decisions.add_publication(publication)
@@ -82,6 +83,8 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
                 "file": dg.MetadataValue.path(house.published / "omnihouse.duckdb"),
                 "tables": dg.MetadataValue.json(rows),
                 "run": night.run_id,
+                "front page": dg.MetadataValue.path(house.published / "index.html"),
+                **{f"report: {name}": dg.MetadataValue.md(said) for name, said in pages.told(house, findings)},
             },
             check_results=[
                 dg.AssetCheckResult(

@@ -29,6 +29,10 @@ FORBIDDEN = {
     "expectations": {
         "ingestion", "identity", "attribution", "prediction", "dagster_project", "dagster", "dagster_dbt", "dbt", "dlt",
     },
+    "reports": {
+        "ingestion", "identity", "attribution", "prediction", "expectations", "dagster_project", "dagster",
+        "dagster_dbt", "dbt", "dlt", "great_expectations",
+    },
 }  # fmt: skip
 
 

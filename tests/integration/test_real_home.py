@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+import reports
+from reports import customer, identity
 from tests.integration.conftest import PROJECT, Home, differences
+from tests.pages import check
 
 AS_OF = "2026-07-01T02:00:00+08:00"
 STORES = "store_id,name,city,country,timezone,currency,updated_at"
@@ -270,3 +273,11 @@ def test_a_company_without_a_row_publishes_empty_tables(make_home, tmp_path):
         ("reachable_customers", Decimal(0)),
     ]
     assert set(rows.values()) == {0}
+    # Nor does a page need a row.
+    assert home.record()["problems"] == []
+    for page in (home.path / "published" / "index.html", *(home.path / "published" / "reports").glob("*.html")):
+        assert "could not be drawn" not in check(page).text
+    with reports.opened(home.published) as reader:
+        drawn = [*identity.REPORT.drawn(reader), *(figure(reader, "c_nobody") for figure in customer.FIGURES)]
+        assert customer.found(reader) == []
+    assert not any(figure.chart for figure in drawn)

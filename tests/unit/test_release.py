@@ -34,7 +34,7 @@ def publish(house, run_id, number):
     with duckdb.connect(str(house.warehouse)) as warehouse:
         warehouse.execute("update marts.customers set net = ?", [number])
         rows = release.build(night, warehouse, {"marts.customers": release.Description("one row", {"net": "money"})})
-    release.seal(night, rows, "<html></html>", night.publication({}))
+    release.seal(night, rows, night.publication({}))
     release.make_current(house, run_id)
     return night
 
