@@ -137,7 +137,7 @@ $(BROWSER_STAMP): tests/e2e/requirements.lock $(STAMP)
 	@touch $@
 
 .PHONY: test-browser
-test-browser: $(BROWSER_STAMP) $(BI_STAMP) ## what people see, in Debian's chromium; pictures in build/screenshots (OMNIHOUSE_BROWSER_HOME=<home>)
+test-browser: $(BROWSER_STAMP) $(BI_STAMP) $(LOOK) ## what people see, in Debian's chromium; pictures in build/screenshots (OMNIHOUSE_BROWSER_HOME=<home>)
 	@command -v chromium >/dev/null || apt-get install -qy --no-install-recommends chromium >/dev/null || { echo "Install Debian's package chromium first." >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/e2e
 
