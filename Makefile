@@ -92,14 +92,6 @@ dbt-docs: $(STAMP) ## dbt's documentation of the models as one page that needs n
 ui: $(STAMP) ## the Dagster UI on 127.0.0.1:3000, schedule included
 	@$(BIN)/python -m dagster_project ui
 
-.PHONY: notebooks
-notebooks: $(LOOK) ## notebooks as apps on 127.0.0.1:2718, on the published file (EDIT=1: to change them)
-	@$(if $(EDIT),$(LOOK_VENV)/bin/marimo edit notebooks --host 127.0.0.1,$(LOOK_VENV)/bin/python notebooks/serve.py)
-
-.PHONY: sql
-sql: $(LOOK) ## a shell on the published file, to read; it begins with the list of tables
-	@$(LOOK_VENV)/bin/python -m reports.shell
-
 .PHONY: service
 service: $(STAMP) ## systemd units for the UI and the schedule: make service PREFIX=<folder> [SERVICE_USER=<user>]
 	@$(BIN)/python -m dagster_project service --prefix "$(or $(PREFIX),/usr/local)" --user "$(SERVICE_USER)"
@@ -123,6 +115,14 @@ bi: bi-import ## Apache Superset on 127.0.0.1:8088, with its dashboards on the p
 	@OMNIHOUSE_HOME="$${OMNIHOUSE_HOME:-$(CURDIR)/.omnihouse}" SUPERSET_CONFIG_PATH=$(CURDIR)/bi/superset_config.py \
 		$(BI_VENV)/bin/gunicorn --worker-class gthread --threads 8 --timeout 120 --bind 127.0.0.1:$(BI_PORT) "superset.app:create_app()"
 
+.PHONY: notebooks
+notebooks: $(LOOK) ## notebooks as apps on 127.0.0.1:2718, on the published file (EDIT=1: to change them)
+	@$(if $(EDIT),$(LOOK_VENV)/bin/marimo edit notebooks --host 127.0.0.1,$(LOOK_VENV)/bin/python notebooks/serve.py)
+
+.PHONY: sql
+sql: $(LOOK) ## a shell on the published file, to read; it begins with the list of tables
+	@$(LOOK_VENV)/bin/python -m reports.shell
+
 .PHONY: test
 test: $(STAMP) ## every test that this machine can run, two side by side (TEST_WORKERS=n for another number)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
@@ -137,7 +137,7 @@ $(BROWSER_STAMP): tests/e2e/requirements.lock $(STAMP)
 	@touch $@
 
 .PHONY: test-browser
-test-browser: $(BROWSER_STAMP) $(BI_STAMP) ## what people see, in Debian's chromium; pictures in build/screenshots (OMNIHOUSE_BROWSER_HOME=<home>)
+test-browser: $(BROWSER_STAMP) $(BI_STAMP) $(LOOK) ## what people see, in Debian's chromium; pictures in build/screenshots (OMNIHOUSE_BROWSER_HOME=<home>)
 	@command -v chromium >/dev/null || apt-get install -qy --no-install-recommends chromium >/dev/null || { echo "Install Debian's package chromium first." >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/e2e
 
@@ -162,7 +162,7 @@ lint: $(STAMP) ## ruff, sqlfluff, mypy
 
 .PHONY: clean
 clean: ## remove the environment and every cache of the checkout; a home is never touched
-	@rm -rf $(VENV) $(LOOK_VENV) $(BI_VENV) dbt/target dbt/logs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf $(VENV) $(BI_VENV) $(LOOK_VENV) dbt/target dbt/logs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

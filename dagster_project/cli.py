@@ -62,12 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     restore = commands.add_parser("restore", help="put a backup back, into a new home or the one it was made of")
     restore.add_argument("--from", required=True, metavar="FOLDER", dest="source")
     commands.add_parser("ui", help="the Dagster UI on 127.0.0.1:3000, schedule included")
-    commands.add_parser("dbt-docs", help="dbt's documentation of the models as one page that needs no network")
     commands.add_parser("web", help="the web server of the UI alone, as its unit starts it")
     commands.add_parser("daemon", help="schedule, sensor and runs alone, as their unit starts them")
     units = commands.add_parser("service", help="install systemd units for both")
     units.add_argument("--prefix", default="/usr/local", metavar="FOLDER", help="units go to its lib/systemd/system")
     units.add_argument("--user", default="", help="who they run as; whoever installs them unless told")
+    commands.add_parser("dbt-docs", help="dbt's documentation of the models as one page that needs no network")
     metrics = commands.add_parser("metrics", help="ask MetricFlow on the published file; its list without a question")
     metrics.add_argument("question", nargs=argparse.REMAINDER, help="as for mf, such as query --metrics aov")
     reject = commands.add_parser("reject", help="withdraw an admitted load; its rows leave at the next run")
@@ -249,10 +249,10 @@ _COMMANDS = {
     "metrics": _metrics,
     "quarantine": upkeep.quarantine,
     "ui": _ui,
-    "dbt-docs": _dbt_docs,
     "web": _web,
     "daemon": _daemon,
     "service": _service,
+    "dbt-docs": _dbt_docs,
 }
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 
-from dagster_project import doc_places, parsed, personal
+from dagster_project import parsed, personal, places
 from dagster_project.config import PROJECT, ConfigurationError, House
 from dagster_project.decisions import Decisions
 from dagster_project.keys import asset_key
@@ -215,5 +215,5 @@ class Translator(DagsterDbtTranslator):
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """Beside what dbt tells: where the table is written about."""
-        places = doc_places.metadata(self._house, dbt_resource_props["schema"], dbt_resource_props["name"])
-        return {**super().get_metadata(dbt_resource_props), **places}
+        found = places.metadata(self._house, dbt_resource_props["schema"], dbt_resource_props["name"])
+        return {**super().get_metadata(dbt_resource_props), **found}

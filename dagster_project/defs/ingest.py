@@ -25,8 +25,8 @@ from dagster_project import (
     audience_inputs,
     bookkeeping,
     checks,
-    doc_places,
     personal,
+    places,
     project,
     release,
     rule_files,
@@ -98,7 +98,7 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
             group_name=schema,
             owners=[project.OWNER],
             tags={"layer": "raw", "pii": personal.tag(schema, table, ())},
-            metadata=doc_places.metadata(house, schema, table),
+            metadata=places.metadata(house, schema, table),
             kinds={"dlt", "parquet"},
             description=f"`{table}` as {' and '.join(names)} delivered it: every admitted version, text only.",
         )
@@ -110,7 +110,7 @@ def build_ingest(house: House) -> dg.AssetsDefinition:
             group_name="ops",
             owners=[project.OWNER],
             tags={"layer": "ops", "pii": personal.DIRECT if name in audience_inputs.DESCRIPTIONS else personal.NONE},
-            metadata=doc_places.metadata(house, "ops", name),
+            metadata=places.metadata(house, "ops", name),
             description=text,
         )
         for name, text in _OPS_INPUTS.items()
@@ -148,7 +148,7 @@ def source_systems(house: House) -> list[dg.AssetSpec]:
             group_name="sources",
             owners=[project.OWNER],
             tags={"layer": "sources", "pii": personal.DIRECT},
-            metadata=doc_places.metadata(house, "sources", name),
+            metadata=places.metadata(house, "sources", name),
             description=f"The company's {name} system.",
         )
         for name in ingestion.sources()

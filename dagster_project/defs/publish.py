@@ -7,10 +7,10 @@ from dagster_project import (
     bookkeeping,
     conversions,
     decided,
-    doc_places,
     identity_graph,
     pages,
     personal,
+    places,
     project,
     release,
     replay,
@@ -44,7 +44,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
         description="`published/omnihouse.duckdb` and the Parquet beside it: all that BI tools read.",
         kinds={"duckdb", "parquet"},
         tags={"layer": "published", "pii": personal.PSEUDONYMOUS},
-        metadata=doc_places.metadata(house, *PUBLISHED.path),
+        metadata=places.metadata(house, *PUBLISHED.path),
         freshness_policy=project.FRESH,
     )
     def omnihouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

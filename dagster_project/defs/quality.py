@@ -9,9 +9,9 @@ import dagster as dg
 import expectations
 from dagster_project import (
     checks,
-    doc_places,
     identity_changes,
     personal,
+    places,
     project,
     quality_report,
     quarantine_shares,
@@ -92,7 +92,7 @@ def build_quarantine_shares(house: House) -> dg.AssetsDefinition:
         required_resource_keys={"night"},
         description=quarantine_shares.DESCRIPTION,
         tags={"layer": "ops", "pii": personal.NONE},
-        metadata=doc_places.metadata(house, *SHARES.path),
+        metadata=places.metadata(house, *SHARES.path),
     )
     def shares(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         night: Night = context.resources.night

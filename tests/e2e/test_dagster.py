@@ -54,7 +54,7 @@ def test_a_check_shows_its_number_and_its_history(dagster, open_tab):
 
 def test_customers_show_grain_tags_and_the_lineage_of_net_revenue(dagster, open_tab):
     tab = open_tab()
-    tab.page.goto(f"{dagster}/assets/marts/customers?view=events")
+    tab.page.goto(f"{dagster}/assets/marts/customers")
     entry = tab.page.locator("tr", has=tab.page.get_by_text("column_lineage", exact=True)).first
     entry.get_by_text("Show Markdown").click()
     line = tab.page.locator("tr", has=tab.page.locator("td", has_text=re.compile(r"^net_revenue$"))).last
@@ -63,7 +63,7 @@ def test_customers_show_grain_tags_and_the_lineage_of_net_revenue(dagster, open_
     told = line.inner_text()
     assert "int_customers__people.net_revenue" in told
     assert "raw_shopify.orders" in told
-    tab.page.goto(f"{dagster}/assets/marts/customers")
+    tab.page.goto(f"{dagster}/assets/marts/customers?view=overview")
     for text in ("Grain: one row per person", "pii: pseudonymous", "layer: marts", "Freshness policy"):
         tab.page.get_by_text(text).first.wait_for()
     tab.picture("dagster_customers")
@@ -86,7 +86,7 @@ def test_jobs_schedule_and_sensor_are_there_and_a_missing_setting_is_said_before
     tab.page.goto(f"{dagster}/automation")
     for name in ("every_night", "all_exports_landed"):
         tab.page.get_by_text(name).first.wait_for()
-    assert tab.page.get_by_role("switch", checked=True).count() + tab.page.locator("input:checked").count() >= 2
+    tab.page.locator("label[class*=formatSwitch] input:checked").nth(1).wait_for(state="attached")
     tab.picture("dagster_automation")
     tab.page.goto(f"{dagster}/locations/dagster_project.definitions/jobs/one_source/playground")
     tab.page.get_by_text('Missing required config entry "source"').first.wait_for()
