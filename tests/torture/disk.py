@@ -72,7 +72,7 @@ def denied(twin: Twin, folders: Sequence[str] = FOLDERS) -> dict[str, Any]:
             ended[name] = "nothing had to be written there"
             home = twin.stage.lay_out("after1")
         else:
-            ended[name] = _in_words(outcome, ("Read-only", "read-only", "readonly"))
+            ended[name] = _in_words(outcome, ("Read-only", "read-only", "readonly", "unable to open"))
             same(before, state(home), f"what readers had before {name} was denied")
         twin.stage.say(f"denied: {name}: {ended[name]}")
     expect(run(home, UNTIL="2"), 0)
