@@ -228,9 +228,7 @@ def write_refused_rules(warehouse: duckdb.DuckDBPyConnection, rows: Iterable[Map
 
 def write_history(warehouse: duckdb.DuckDBPyConnection, night: Night) -> None:
     """Write `ops.runs`, `steps`, `anomalies` and `quality_results` from the runs' records, tonight's included."""
-    # Whoever reads these tables reads them in the release that this run is about to make current.
-    tonight = {**night.record(), "published": True, "exit_code": 1 if night.problems else 0}
-    records = [*_earlier(night.house.runs, night.run_id), tonight]
+    records = [*_earlier(night.house.runs, night.run_id), night.record_once_current()]
     _write(warehouse, "runs", _RUNS, records)
     _write(warehouse, "steps", _STEPS, ({**step, "run_id": run["run_id"]} for run in records for step in run["steps"]))
     found = ({**found, "run_id": run["run_id"]} for run in records for found in run.get("anomalies", ()))

@@ -91,6 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
         return upkeep.say(options.verbose, problem, _WRONG_USAGE)
     except (ReplayFailed, RunDied) as problem:
         return upkeep.say(options.verbose, problem, 1)
+    except OSError as problem:
+        told = f"{problem}. See that the home can be read and written; what is left half done the next run finishes."
+        return upkeep.say(options.verbose, OSError(told), 1)
     except KeyboardInterrupt:
         print("\nStopped; the next run repeats this night.", file=sys.stderr)
         return 1
@@ -281,6 +284,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     HomeLock(house.home).probe()
     print("Setting the stage …", flush=True)
     garbage.collect_seldom()
+    if not options.verbose:
+        # Where dbt's log cannot be written, dagster-dbt's generators cannot be closed either; the run says it itself.
+        sys.unraisablehook = lambda _: None
     from dagster_project import alerting, release
     from dagster_project.night import new_run_id
 
@@ -293,6 +299,9 @@ def _one_run(house: House, mode: str, options: argparse.Namespace, retrain: bool
     died: Exception | None = None
     try:
         _execute(house, job, night)
+        if not file.exists():
+            # What kept the record from being written took the run's own words with it, and says why once more.
+            file.with_suffix(".tmp").write_text("")
         record: dict[str, Any] = json.loads(file.read_text())
         return record
     except (ConfigurationError, AlreadyRunning):

@@ -270,13 +270,25 @@ class Night:
             "problems": self.problems,
         }
 
+    def record_once_current(self) -> dict[str, Any]:
+        """The record as it is for readers of the release that is about to be made current."""
+        return {**self.record(), "published": True, "exit_code": 1 if self.problems else 0}
+
+    def foretell(self) -> None:
+        """Lay the record by, for `release.recover` to keep where the run dies once its release is current."""
+        _lay(self.house.runs / f"{self.run_id}{release.FORETOLD}", self.record_once_current())
+
     def write(self) -> Path:
-        """Write the run's JSON in one rename."""
+        """Write the run's JSON in one rename; what was foretold of it is over."""
         file = self.house.runs / f"{self.run_id}.json"
-        fresh = file.with_suffix(".tmp")
-        fresh.write_text(json.dumps(self.record(), indent=1, default=str, ensure_ascii=False) + "\n")
-        fresh.replace(file)
+        _lay(file.with_suffix(".tmp"), self.record()).replace(file)
+        file.with_suffix(release.FORETOLD).unlink(missing_ok=True)
         return file
+
+
+def _lay(file: Path, record: Mapping[str, Any]) -> Path:
+    file.write_text(json.dumps(record, indent=1, default=str, ensure_ascii=False) + "\n")
+    return file
 
 
 def new_run_id() -> str:

@@ -35,6 +35,8 @@ _PRIVATE = {
 _PRIVATE_COLUMNS = ["_fingerprint", "_stands_from", "_stands_until"]
 # What the manifest says of the publication, so that a crash after the rename loses nothing of it.
 _NOTED = ("run_id", "night", "demo_night", "as_of", "published_at", "decisions")
+# Of the record of a run, laid by before its release is made current.
+FORETOLD = ".foretold"
 _FIXED_LINKS = ("omnihouse.duckdb", "parquet", "reports", "exports", "index.html", "restricted", "quality")
 
 
@@ -127,7 +129,7 @@ def current_table(house: House, table: str) -> Path | None:
 
 
 def recover(house: House, decisions: Decisions) -> None:
-    """Finish what a crash left half done: note a release that was made current, drop the rest.
+    """Finish what a crash left half done: note a release that was made current and its run, drop the rest.
 
     A release counts from the rename on; the list of publications may lag behind it by one.
     """
@@ -138,6 +140,12 @@ def recover(house: House, decisions: Decisions) -> None:
         manifest = json.loads(card.read_text())
         decisions.add_publication(Publication(**{name: manifest.get(name) for name in _NOTED}))
         listed.add(run_id)
+    for foretold in house.runs.glob(f"*{FORETOLD}"):
+        record = foretold.with_suffix(".json")
+        if foretold.stem in listed and not record.exists():
+            foretold.replace(record)
+        else:
+            foretold.unlink()
     decisions.drop_unpublished()
     releases = house.published / "releases"
     for folder in releases.iterdir() if releases.is_dir() else ():

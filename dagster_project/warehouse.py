@@ -89,7 +89,10 @@ def seal(house: House) -> None:
     goes on with what DuckDB had committed.
     """
     if house.warehouse.exists():
-        _seal_of(house).write_text(_checksum(house))
+        # On a full disk half a seal would cost the next run a rebuild; none costs nothing.
+        fresh = house.warehouse.with_suffix(".sealing")
+        fresh.write_text(_checksum(house))
+        fresh.replace(_seal_of(house))
 
 
 def _seal_of(house: House) -> Path:

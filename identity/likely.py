@@ -163,7 +163,7 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
         wanted_record = pc.is_in(home.key, value_set=touched.cast(pa.string())).to_numpy(zero_copy_only=False)
         wanted = np.zeros(n, dtype=bool)
         wanted[home.profiles.of_record[wanted_record & (home.profiles.of_record >= 0)]] = True
-    blocks = neighbours.blocks_of(home.profiles)
+    blocks = neighbours.blocks_of(home.profiles, of=wanted)
     left, right = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
     twins = np.flatnonzero(home.only_group < 0)
     if wanted is not None:
@@ -196,7 +196,10 @@ def shifted(before: pa.Table, features: pa.Table, model: LikelyModel) -> pa.Arra
     n = len(profiles)
     nights = profiles.of_record[: before.num_rows], profiles.of_record[before.num_rows :]
     counts = [np.bincount(of_record[of_record >= 0], minlength=n) for of_record in nights]
-    marks = [neighbours.live_marks(neighbours.blocks_of(profiles, count > 0), n, model.block_limit) for count in counts]
+    # A block that nobody came to or left is as it was.
+    came_or_went = (counts[0] > 0) != (counts[1] > 0)
+    blocks = [neighbours.blocks_of(profiles, count > 0, came_or_went) for count in counts]
+    marks = [neighbours.live_marks(found, n, model.block_limit) for found in blocks]
     moved = (marks[0] != marks[1]) | ((counts[0] <= _MOST_ALIKE) != (counts[1] <= _MOST_ALIKE))
     moved = np.append(moved, False)
     return features["record_key"].combine_chunks().filter(pa.array(moved[nights[1]]))

@@ -23,6 +23,7 @@ LEAST_BLOCK = 10
 _LONGEST_TEXT = 40  # characters of a text that slips are looked for in
 _SHORTEST_TEXT = 6
 _SLIP_BLOCK = 20
+_SLIPS = ("phone slip", "mailbox slip")
 
 Keys = tuple[np.ndarray, np.ndarray]  # profile and key of each membership
 
@@ -35,8 +36,12 @@ class Blocks:
     keys: list[Keys]
 
 
-def blocks_of(profiles: Profiles, there: np.ndarray | None = None) -> Blocks:
-    """Every key of every profile, or of those that are `there`; a key is the same number whoever is there."""
+def blocks_of(profiles: Profiles, there: np.ndarray | None = None, of: np.ndarray | None = None) -> Blocks:
+    """Every key of every profile, or of those that are `there`; a key is the same number whoever is there.
+
+    `of`: only keys that one of these profiles has, there or not, and which slips are looked at because of their values;
+    whoever else has such a key is with it.
+    """
     texts, single, several = profiles.texts, profiles.single, profiles.several
     given, family = (_mapped(single[n], texts[n], spoken) for n in ("given_name", "family_name"))
     family_sound = _mapped(single["family_name"], texts["family_name"], lambda text: sound(text) or text)
@@ -46,8 +51,8 @@ def blocks_of(profiles: Profiles, there: np.ndarray | None = None) -> Blocks:
         "phone": _each(several["phone"]),
         "email": _each(several["email"]),
         "mailbox": _each(_mapped(several["email"], mailbox, str)),
-        "phone slip": slip_keys(several["phone"], [text[-9:] for text in texts["phone"]], there),
-        "mailbox slip": slip_keys(several["email"], mailbox, there),
+        _SLIPS[0]: slip_keys(several["phone"], [text[-9:] for text in texts["phone"]], there, of),
+        _SLIPS[1]: slip_keys(several["email"], mailbox, there, of),
         "street": _each(street),
         "street and family name": _each(_both(street, family_sound)),
         "street and given name": _each(_both(street, given)),
@@ -58,6 +63,8 @@ def blocks_of(profiles: Profiles, there: np.ndarray | None = None) -> Blocks:
         "name and city": _each(_both(_both(given, family), single["city"])),
         "name and postcode": _each(_both(_both(given, family), single["postcode"])),
     }
+    if of is not None:
+        rules |= {name: _held_by(of, keys) for name, keys in rules.items() if name not in _SLIPS}
     if there is not None:
         rules = {name: (profile[there[profile]], key[there[profile]]) for name, (profile, key) in rules.items()}
     return Blocks(list(rules), list(rules.values()))
@@ -83,16 +90,19 @@ def _scattered(number: np.ndarray) -> np.ndarray:
     return np.asarray(number ^ (number >> np.uint64(31)))
 
 
-def slip_keys(code: np.ndarray, texts: Sequence[str], there: np.ndarray | None = None) -> Keys:
+def slip_keys(
+    code: np.ndarray, texts: Sequence[str], there: np.ndarray | None = None, of: np.ndarray | None = None
+) -> Keys:
     """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own.
 
-    Slips are looked for among the values of profiles that are `there`.
+    Slips are looked for among the values of profiles that are `there`; `of`: only where a value of these profiles has
+    a say in whether the pair is looked at.
     """
     of_text, place = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
     table = np.where(code >= 0, place[code] if len(place) else -1, -1)
-    stated = np.unique(table if there is None else table[there])
-    stated = stated[stated >= 0]
-    one, other = one_slip_pairs(of_text[stated].tolist())
+    stated = _stated(table if there is None else table[there])
+    asked = None if of is None else of_text[_stated(table[of])].tolist()
+    one, other = one_slip_pairs(of_text[stated].tolist(), asked)
     left, right = stated[one], stated[other]
     pair = np.tile(left * max(len(of_text), 1) + right, 2)
     end = np.concatenate([left, right])
@@ -105,18 +115,29 @@ def slip_keys(code: np.ndarray, texts: Sequence[str], there: np.ndarray | None =
     return np.repeat(profile, counts), pair[at]
 
 
-def one_slip_pairs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def one_slip_pairs(texts: Sequence[str], asked: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of distinct texts one slip apart (a character added, lost or changed, two neighbours swapped).
 
     Two such texts share one of the forms that are left when one character is dropped, or one is such a form of the
     other; so only texts with a common form are looked at (the deletion neighbourhood: T. Bocek, E. Hunt and B. Stiller,
-    Fast similarity search in large dictionaries, 2007). Forms that many texts have are dropped.
+    Fast similarity search in large dictionaries, 2007). Forms that many texts have are dropped. `asked`: only pairs of
+    which both share a form with one of these.
     """
-    usable = np.array([i for i, t in enumerate(texts) if _SHORTEST_TEXT <= len(t) <= _LONGEST_TEXT], dtype=np.int64)
+    usable = _of_a_length(texts)
     if len(usable) < 2:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     owners, forms = _deleted([texts[i] for i in usable.tolist()])
+    near_asked = np.ones(len(usable), dtype=bool)
+    if asked is not None:
+        theirs = [asked[i] for i in _of_a_length(asked).tolist()]
+        near_asked = np.zeros(len(usable), dtype=bool)
+        near_asked[owners[_among(forms, _deleted(theirs)[1])]] = True
+        # Their pairs hang on how many have their forms, so on whoever else has one of them.
+        counted = _among(forms, forms[near_asked[owners]])
+        owners, forms = owners[counted], forms[counted]
     left, right = pairs_within((owners, np.unique(forms, return_inverse=True)[1]), len(usable), _SLIP_BLOCK)
+    both = near_asked[left] & near_asked[right]
+    left, right = left[both], right[both]
     known = usable.tolist()
     near = np.array(
         [one_edit_apart(texts[known[a]], texts[known[b]]) for a, b in zip(left.tolist(), right.tolist(), strict=True)],
@@ -125,8 +146,15 @@ def one_slip_pairs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return usable[left[near]], usable[right[near]]
 
 
+def _of_a_length(texts: Sequence[str]) -> np.ndarray:
+    """Places of the texts that slips are looked for in."""
+    return np.array([i for i, t in enumerate(texts) if _SHORTEST_TEXT <= len(t) <= _LONGEST_TEXT], dtype=np.int64)
+
+
 def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Each text's number with a hash of itself and of every text with one character less."""
+    """Each text's number with a hash of itself and of every text with one character less; a pair may come twice."""
+    if not texts:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64)
     size = np.array([len(t) for t in texts], dtype=np.int64)
     width = int(size.max())
     letters = np.array(texts, dtype=f"<U{width}").view(np.uint32).reshape(len(texts), width).astype(np.uint64)
@@ -149,12 +177,7 @@ def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
             after = whole[longer] - before[longer, at + 1] * tail
             owners.append(longer)
             forms.append(before[longer, at] * tail + after)
-    owner, form = np.concatenate(owners), np.concatenate(forms)
-    order = np.lexsort((form, owner))
-    owner, form = owner[order], form[order]
-    once = np.ones(len(owner), dtype=bool)
-    once[1:] = (owner[1:] != owner[:-1]) | (form[1:] != form[:-1])
-    return owner[once], form[once]
+    return np.concatenate(owners), np.concatenate(forms)
 
 
 def limit_for(blocks: Blocks, n: int) -> int:
@@ -223,6 +246,30 @@ def _both(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     width = int(other.max(initial=0)) + 1
     joined = np.where((one < 0) | (other < 0), -1, one * width + other)
     return np.unique(joined, return_inverse=True)[1] - int((joined < 0).any())
+
+
+def _stated(table: np.ndarray) -> np.ndarray:
+    """The codes that occur."""
+    codes = np.unique(table)
+    return codes[codes >= 0]
+
+
+def _among(numbers: np.ndarray, few: np.ndarray) -> np.ndarray:
+    """Which of the numbers are among a few."""
+    few = np.unique(few)
+    if not len(few):
+        return np.zeros(len(numbers), dtype=bool)
+    at = np.searchsorted(few, numbers)
+    at[at == len(few)] = 0
+    return np.asarray(few[at] == numbers)
+
+
+def _held_by(of: np.ndarray, keys: Keys) -> Keys:
+    """The memberships of the keys that one of these profiles has."""
+    owner, key = keys
+    held = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
+    held[key[of[owner]]] = True
+    return owner[held[key]], key[held[key]]
 
 
 def _each(code: np.ndarray) -> Keys:

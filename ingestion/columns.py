@@ -19,7 +19,7 @@ from ingestion import values
 from ingestion.arrow_text import TEXT
 from ingestion.timezones import zone_name
 
-_ODD_TEXT = r"^$|^[\x00-\x20\p{Z}\x{85}\x{feff}='-]|[\x00-\x20\p{Z}\x{85}\x{feff}]$"
+_ODD_TEXT = r"^$|^[\x00-\x20\p{Z}\x{85}\x{feff}='-]|^#[^0-9]|[\x00-\x20\p{Z}\x{85}\x{feff}]$"
 _PLAIN_NUMBER = r"^-?\d+(?:\.\d+)?$"
 _PLAIN_WHOLE = r"^-?\d+$"
 _PLAIN_DAY = r"^[1-9]\d{3}-\d\d-\d\d$"

@@ -7,6 +7,7 @@ run, and what was pulled and admitted is the ledger's to know. No source's knowl
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -32,7 +33,7 @@ from ingestion.source import Delivery, IngestionError, RawTable, Source
 _LAYOUT = "{table_name}/{load_id}.{file_id}.{ext}"
 _SETTINGS: Mapping[str, Any] = {
     "runtime.dlthub_telemetry": False,
-    # dlt logs what its exceptions say once more; the caller reports them.
+    # dlt logs what its exceptions say once more, tracebacks and all; the caller reports them.
     "runtime.log_level": "CRITICAL",
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     # One resource after the other: a database cursor and an API page are then never held open side by side.
@@ -199,6 +200,8 @@ def _settle() -> None:
             *sections, key = name.split(".")
             if document.get_value(key, type(value), None, *sections)[0] != value:
                 document.set_value(key, value, None, *sections)
+        # Its logger was made when it was imported, before it had these settings.
+        logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
 
 def _create_dataset(folder: Path) -> None:

@@ -18,6 +18,13 @@ Mark = Literal[".", ","]
 
 # What exports write where there is no value.
 _MISSING = {"", "-", "--", "—", "–", "n/a", "null", "none", "nan"}
+# What a spreadsheet shows where its formula failed, in the languages whose words differ: no text of anybody's.
+_FAILED = {
+    *("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#ERROR!", "#FIELD!"),
+    *("#GETTING_DATA", "#BLOCKED!", "#BUSY!", "#CONNECT!", "#UNKNOWN!", "#BEZUG!", "#NV", "#WERT!", "#ZAHL!"),
+    *("#ÜBERLAUF!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#PROPAGATION!", "#¡REF!", "#N/D", "#¡VALOR!", "#¿NOMBRE?"),
+    *("#¡DIV/0!", "#¡NUM!", "#RIF!", "#VALORE!", "#NOME?"),
+}
 _SPREADSHEET_TEXT = re.compile(r'^="(.*)"$', re.DOTALL)
 _CURRENCY = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥￥₩₹₽฿₫₺₴₱元円])\s*|\s*(?:[A-Z]{3}|[$€£¥￥₩₹₽฿₫₺₴₱元円])$")
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009\u3000'’")
@@ -60,9 +67,12 @@ def is_missing(text: str) -> bool:
 
 
 def plain_text(text: str) -> str | None:
-    """A cell of text, None where it is blank or one of the dashes that platforms print for nothing."""
+    """A cell of text, None where it is blank, one of the dashes that platforms print for nothing, or a failed formula.
+
+    Taken as an id, #N/A would make one customer of all whose number was not found.
+    """
     cell = bare(text)
-    return None if cell in {"", "-", "--"} else cell
+    return None if cell in {"", "-", "--"} or cell in _FAILED or (len(cell) > 1 and not cell.strip("#")) else cell
 
 
 def _digits(text: str) -> tuple[str, str]:

@@ -26,8 +26,12 @@ STYLE = """
 .omnihouse .legend { list-style: none; padding: 0; margin: 0 0 .3rem; display: flex; flex-wrap: wrap; gap: 0 1rem;
   font-size: .85rem; }
   .omnihouse .legend svg { display: inline-block; width: .7em; height: .7em; margin-right: .35em; }
-.omnihouse .wide { overflow-x: auto; } .omnihouse table { border-collapse: collapse; font-size: .88rem; }
+.omnihouse figure.whole { grid-column: 1 / -1; }
+.omnihouse .wide { overflow-x: auto; margin-bottom: .6rem; }
+.omnihouse table { border-collapse: collapse; font-size: .88rem; }
 .omnihouse th, .omnihouse td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
+.omnihouse th, .omnihouse td { white-space: nowrap; }
+.omnihouse td.t { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
 .omnihouse th { border-bottom: 1px solid #b8c2ce; } .omnihouse td { border-bottom: 1px solid #e8ecf1; }
 .omnihouse .n { text-align: right; font-variant-numeric: tabular-nums; }
 .omnihouse details { margin-top: .4rem; } .omnihouse summary { cursor: pointer; color: #5a6675; font-size: .85rem; }
@@ -40,6 +44,8 @@ STYLE = """
 """.strip()
 _BODY = "body { margin: 0; } .omnihouse { max-width: 74rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }"
 _ROWS_SHOWN = 50
+_NARROW = 4  # columns that stand beside another figure
+_SHORT = 36  # letters that a cell keeps on one line
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,11 @@ class Figure:
         if rows and not self.show_rows:
             rows = f"<details><summary>The numbers</summary>{rows}</details>"
         asked = f"<details><summary>The question in SQL</summary><pre>{html.escape(self.sql.strip())}</pre></details>"
-        return f"<figure><figcaption>{html.escape(self.title)}</figcaption>{self.chart}{told}{rows}{asked}</figure>"
+        # A wide table that is the answer takes the whole line.
+        whole = ' class="whole"' if self.show_rows and self.rows and len(self.rows[0]) > _NARROW else ""
+        return (
+            f"<figure{whole}><figcaption>{html.escape(self.title)}</figcaption>{self.chart}{told}{rows}{asked}</figure>"
+        )
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,12 @@ def table(rows: Sequence[Row], shown: int = _ROWS_SHOWN) -> str:
         return ' class="n"' if name in right else ""
 
     head = "".join(f"<th{mark(name)}>{html.escape(name.replace('_', ' '))}</th>" for name in names)
-    lines = "".join(
-        "<tr>" + "".join(f"<td{mark(name)}>{html.escape(cell(row[name]))}</td>" for name in names) + "</tr>"
-        for row in rows[:shown]
-    )
+
+    def shown_as(name: str, value: object) -> str:
+        text = cell(value)
+        style = ' class="t"' if len(text) > _SHORT and name not in right else mark(name)
+        return f"<td{style}>{html.escape(text)}</td>"
+
+    lines = "".join("<tr>" + "".join(shown_as(name, row[name]) for name in names) + "</tr>" for row in rows[:shown])
     more = f'<p class="aside">and {len(rows) - shown:,} more</p>' if len(rows) > shown else ""
     return f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>{more}'

@@ -184,7 +184,9 @@ def conservation(reader: Reader) -> Figure:
         return Figure("No row was read yet", CONSERVATION)
     lost, read = sum(row["lost"] for row in rows), sum(row["read"] for row in rows)
     return Figure(
-        f"{'No' if not lost else number(lost)} row of {number(read)} was lost between the lake and the tables",
+        f"{number(lost)} of {number(read)} rows were lost between the lake and the tables"
+        if lost
+        else f"No row of {number(read)} was lost between the lake and the tables",
         CONSERVATION,
         rows,
         charts.bars(

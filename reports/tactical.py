@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from itertools import pairwise
 
 from reports import charts
@@ -75,7 +76,7 @@ def funnels(reader: Reader) -> Figure:
     for journey in dict.fromkeys(row["journey"] for row in rows):
         steps = [row for row in rows if row["journey"] == journey]
         begun = steps[0]["persons_reached"] or 0
-        parts.append(f"<p><b>{journey}</b>: {count(begun, 'person')} began</p>")
+        parts.append(f"<p><b>{html.escape(journey)}</b>: {count(begun, 'person')} began</p>")
         parts.append(
             charts.bars(
                 [(row["step_name"], row["share_of_first"]) for row in steps], "share of those who began", percent

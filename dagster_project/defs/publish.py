@@ -66,6 +66,7 @@ def build_publish(house: House, models: dg.AssetsDefinition) -> dg.AssetsDefinit
             publication = night.publication(decisions.checksums(night.run_id))
             findings = pages.write(night)
             release.seal(night, rows, publication)
+            night.foretell()
             release.make_current(house, night.run_id)
             night.published = True
             decisions.add_publication(publication)

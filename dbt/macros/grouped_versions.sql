@@ -5,6 +5,8 @@
 
   - A numbered item replaces the item of its number. Items that are not numbered cannot be told apart from one file to the
     next, so the newest load that holds the group replaces all of them, and what came before a load of such items is gone.
+  - A load that brings fewer of such items than one before it did, out of a file with lines that nobody could read, may have
+    lost some among these. It counts as broken. A load out of a whole file is believed, however few it brings.
   - A group is staged as of the newest load after which none of its items is broken: `_settled_load_id`. All of its rows in
     later loads wait in the quarantine, the good ones under a rule of their own, until a newer load mends it.
 
@@ -74,15 +76,6 @@
         {%- endif %}
     ),
 
-    group_loads as (
-        select
-            _group_key,
-            _load_id,
-            bool_and(is_numbered) as is_load_numbered
-        from candidates
-        group by _group_key, _load_id
-    ),
-
     -- Of each item the last row in a load counts. It is asked of the keys alone: whole rows would all be held in memory.
     last_rows as (
         select
@@ -90,9 +83,59 @@
             _load_id,
             _item_key,
             max(_row_number * 2 + case when is_new then 0 else 1 end) as place,
-            arg_max(_broken_rule is not null, _row_number * 2 + case when is_new then 0 else 1 end) as is_broken
+            arg_max(_broken_rule is not null, _row_number * 2 + case when is_new then 0 else 1 end) as is_broken,
+            bool_and(is_numbered) as is_numbered,
+            bool_or(is_new) as is_new
         from candidates
         group by _group_key, _load_id, _item_key
+    ),
+
+    -- Of files that held lines nobody could read.
+    torn_loads as (
+        select distinct _load_id
+        from {{ source('raw_exports', 'broken_lines') }}
+        where {{ in_load_ids('_load_id', pending + waiting) if incremental else 'true' }}
+    ),
+
+    counted_loads as (
+        select
+            last_rows._group_key,
+            last_rows._load_id,
+            bool_and(last_rows.is_numbered) as is_load_numbered,
+            count(*) as items,
+            bool_or(last_rows.is_new and torn_loads._load_id is not null) as is_torn
+        from last_rows
+        left join torn_loads on last_rows._load_id = torn_loads._load_id
+        group by last_rows._group_key, last_rows._load_id
+    ),
+
+    -- A load out of a whole file, or with numbers, says anew how many items its group has.
+    load_spans as (
+        select
+            *,
+            count(*) filter (where is_load_numbered or not is_torn) over (
+                partition by _group_key
+                order by _load_id
+            ) as span
+        from counted_loads
+    ),
+
+    group_loads as (
+        select
+            _group_key,
+            _load_id,
+            is_load_numbered,
+            is_torn
+            and not is_load_numbered
+            and coalesce(
+                items < max(items) over (
+                    partition by _group_key, span
+                    order by _load_id
+                    rows between unbounded preceding and 1 preceding
+                ),
+                false
+            ) as is_short
+        from load_spans
     ),
 
     item_versions as (
@@ -102,29 +145,46 @@
             last_rows._item_key,
             last_rows.place // 2 as _row_number,
             last_rows.place % 2 = 0 as is_new,
-            last_rows.is_broken,
+            last_rows.is_broken or group_loads.is_short as is_broken,
             group_loads.is_load_numbered
         from last_rows
         inner join group_loads
             on last_rows._group_key = group_loads._group_key and last_rows._load_id = group_loads._load_id
     ),
 
+    broken_items as (
+        select * from item_versions
+        where is_broken
+    ),
+
     -- From which load on an item is broken, and from which on it is mended.
+    mended_items as (
+        select
+            broken_items._group_key,
+            broken_items._load_id,
+            broken_items._item_key,
+            min(later._load_id) as until_load_id
+        from broken_items
+        inner join item_versions as later
+            on broken_items._group_key = later._group_key and broken_items._load_id < later._load_id
+        where
+            not broken_items.is_load_numbered
+            or not later.is_load_numbered
+            or broken_items._item_key = later._item_key
+        group by broken_items._group_key, broken_items._load_id, broken_items._item_key
+    ),
+
     broken_spans as (
         select
-            broken._group_key,
-            broken._load_id as from_load_id,
-            min(later._load_id) as until_load_id
-        from item_versions as broken
-        left join item_versions as later
+            broken_items._group_key,
+            broken_items._load_id as from_load_id,
+            mended_items.until_load_id
+        from broken_items
+        left join mended_items
             on
-                broken._group_key = later._group_key
-                and broken._load_id < later._load_id
-                and (
-                    not broken.is_load_numbered or not later.is_load_numbered or broken._item_key = later._item_key
-                )
-        where broken.is_broken
-        group by broken._group_key, broken._load_id, broken._item_key
+                broken_items._group_key = mended_items._group_key
+                and broken_items._load_id = mended_items._load_id
+                and broken_items._item_key = mended_items._item_key
     ),
 
     settled_groups as (

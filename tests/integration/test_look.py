@@ -91,8 +91,12 @@ def test_the_shell_lists_the_tables_and_answers_as_the_docs_say(company: Home, n
     told = shell(company, command)
     assert "marts.customers " in told, told
     assert "ops.runs " in told
-    for stage, people in company.query("select lifecycle_stage, count(*) from marts.customers group by all"):
-        assert re.search(rf"{stage or ''} +│ +{people} ", told), told
+    stages = company.query(
+        "select lifecycle_stage, count(*) from marts.customers where not is_anonymous group by lifecycle_stage"
+    )
+    assert stages
+    for stage, people in stages:
+        assert re.search(rf"{stage} +│ +{people} ", told), told
 
 
 def test_the_shell_changes_nothing(company: Home, newest_publication: None):

@@ -193,6 +193,10 @@ def test_a_file_that_is_not_what_its_folder_says_is_refused_and_the_rest_goes_on
     assert "Traceback" not in third_night.stdout + third_night.stderr
     assert home.query("select count(*) from marts.orders") == [(33,)]
     assert home.query("select status from ops.freshness where source_system = 'google_ads'") == [("stale",)]
+    pages = home.path / "published"
+    assert "google_ads is stale" in check(pages / "index.html").text
+    assert "source google_ads" in check(pages / "reports" / "operational.html").text
+    assert any("google_ads" in title for title in check(pages / "reports" / "quality.html").titles)
 
 
 def test_an_unreachable_till_is_named_without_its_password(shop, third_night):

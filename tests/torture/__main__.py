@@ -11,16 +11,16 @@ import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import time
+import traceback
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.torture import damage, disk, fuzz, kills, nights, short
-from tests.torture.homes import Harmed, Stage, Twin
+from tests.torture.homes import Stage, Twin
 from tests.torture.reader import reading
 
 FULL_HOURS = 4.0
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--parts", default="", help="some of nights, fuzz, damage, told, disk, denied, kills")
     parser.add_argument("--nights", type=int, help="instead of the number that fits the hours")
     parser.add_argument("--kills", type=int, help="likewise")
-    parser.add_argument("--folder", type=Path, help="where the homes are laid out; kept afterwards")
+    parser.add_argument("--folder", type=Path, help="where the homes are laid out; kept, and its twin used again")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     begun = time.monotonic()
@@ -81,10 +81,11 @@ def torture(asked: argparse.Namespace, folder: Path, figures: dict[str, Any]) ->
         # Each part draws from a generator of its own, so that one can be repeated alone.
         try:
             figures[name] = parts[name](random.Random(asked.seed + zlib.crc32(name.encode())))
-        except Harmed as harm:
-            figures[name] = {"harmed": str(harm)[:1000]}
+        # Whatever it is that goes wrong: the other parts are tried all the same.
+        except Exception as harm:
+            figures[name] = {"harmed": f"{type(harm).__name__}: {harm}"[:1000]}
             figures.setdefault("harmed", []).append(name)
-            print(harm, file=sys.stderr)
+            traceback.print_exception(harm)
         print(f"{name}: {json.dumps(figures[name], default=str, ensure_ascii=False)}", flush=True)
 
 

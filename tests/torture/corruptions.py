@@ -1,9 +1,7 @@
 """What can happen to a file on its way: each a function from its content to another content, drawn from a generator.
 
 What nobody can tell from a good file is not here: a digit that became another digit, or a file cut off inside the very
-last cell of a row, is another figure to every reader. Nor is the loss of single lines where lines are not numbered: the
-newest file that holds an order replaces all of its lines, so one that lost some takes the order out of the marts, held
-because its sums do not fit, until it is delivered again.
+last cell of a row, is another figure to every reader.
 """
 
 from __future__ import annotations
@@ -112,6 +110,9 @@ def reordered_rows(rng: random.Random, file: Delivered) -> bytes | None:
     if file.is_lines_of_json:
         lines = _lines(file)
         return "".join(f"{line}\n" for line in rng.sample(lines, len(lines))).encode()
+    if file.has_lines_without_numbers:
+        # They are numbered as they stand.
+        return None
     rows, header = file.rows()
     whole = [row for row in rows[header + 1 :] if len(row) == len(rows[header])]
     rest = [row for row in rows[header + 1 :] if len(row) != len(rows[header])]
@@ -141,8 +142,6 @@ HARMLESS: dict[str, Corruption] = {
 
 
 def cut_off(rng: random.Random, file: Delivered) -> bytes | None:
-    if file.has_lines_without_numbers:
-        return None
     data = file.content
     if data[:2] == b"\x1f\x8b":
         return data[: rng.randrange(20, max(21, len(data) - 8))]
@@ -154,8 +153,6 @@ def cut_off(rng: random.Random, file: Delivered) -> bytes | None:
 
 
 def noise(rng: random.Random, file: Delivered) -> bytes | None:
-    if file.has_lines_without_numbers:
-        return None
     data = bytearray(file.content)
     for _ in range(1 + len(data) // 2000):
         place = rng.randrange(len(data))

@@ -91,6 +91,6 @@ def _in_words(outcome: Outcome, words: Sequence[str]) -> str:
     expect(outcome, outcome.code if outcome.code in (1, 2) else 1)
     if not any(word in " ".join(outcome.said.split()) for word in words):
         raise Harmed(f"none of {words} was said:\n{outcome.said[-4000:]}")
-    lines = [line.strip() for line in outcome.said.splitlines() if re.search(r"\d s( |$)", line)]
+    lines = [line.strip() for line in outcome.said.splitlines() if re.search(r"\d\.\d s( |$)", line)]
     failed = next((line for line in lines if line.startswith("✗")), lines[-1] if lines else "before the first step")
     return " ".join(failed.split()[:4])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from tests.integration.conftest import BOOKKEEPING, PROJECT, Home, differences
 
 # The smallest company that has every kind of record: all doors, returns, merges of people, tickets and calls.
 PERSONS, COMPANY_SEED = "60", "7"
+# So few that old ones are removed within the nights that are tried.
+RELEASES = "3"
 LONGEST_RUN_SECONDS = 1800
 # Tables of `ops` that say what was found in the data, not what a run did.
 _OF_THE_DATA = ("quarantine", "reconciliation")
@@ -74,16 +77,7 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Processor time of the run and of everything it started, so far."""
-        total = 0.0
-        try:
-            for process in (self.process, *self.process.children(recursive=True)):
-                times = process.cpu_times()
-                total += times.user + times.system
-                if process.pid == self.process.pid:
-                    total += times.children_user + times.children_system
-        except psutil.Error:
-            pass
-        return total
+        return cpu_seconds(self.process)
 
     @property
     def is_over(self) -> bool:
@@ -113,6 +107,20 @@ class Running:
             raise Harmed(f"a run did not end in {LONGEST_RUN_SECONDS} s:\n{self._log.read_text()[-3000:]}") from None
         said = self._log.read_text(errors="replace")
         return Outcome(None if code == -signal.SIGKILL else code, said, time.monotonic() - self._begun)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Processor time of a process and of everything it started; 0 where it is over."""
+    total = 0.0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+            if one.pid == process.pid:
+                total += times.children_user + times.children_system
+    except psutil.Error:
+        pass
+    return total
 
 
 def run(home: Home, *arguments: str, **settings: str) -> Outcome:
@@ -225,7 +233,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.home = Home(self.folder / "home", {"DEMO_PERSONS": PERSONS, "DEMO_SEED": COMPANY_SEED})
+        settings = {"DEMO_PERSONS": PERSONS, "DEMO_SEED": COMPANY_SEED, "OMNIHOUSE_RELEASES": RELEASES}
+        self.home = Home(self.folder / "home", settings)
 
     def keep(self, name: str) -> None:
         """Keep a copy of the home as it is."""
@@ -297,9 +306,17 @@ class Twin:
     states: dict[int, State] = field(default_factory=dict)
     cpu_seconds: dict[int, float] = field(default_factory=dict)
 
+    @property
+    def _noted(self) -> Path:
+        return self.stage.folder / "twin.pickle"
+
     def found(self) -> None:
-        """The home's first night, from nothing."""
+        """The home's first night, from nothing; or the nights of an earlier twin in the same folder."""
         home = self.stage.home
+        if self._noted.exists():
+            self.states, self.cpu_seconds = pickle.loads(self._noted.read_bytes())
+            self.stage.lay_out(f"after{max(self.states)}")
+            return
         shutil.rmtree(home.path, ignore_errors=True)
         # Ids are made with a key of the home: one key, the same ids, whoever begins anew.
         key = home.path / "lake" / "_decisions" / "home_key"
@@ -316,6 +333,7 @@ class Twin:
             self.stage.say(f"twin: night {night} in {outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} s of processor")
             if night in (1, 2, nights):
                 self.stage.keep(f"after{night}")
+                self._noted.write_bytes(pickle.dumps((self.states, self.cpu_seconds)))
 
     @property
     def usual_cpu_seconds(self) -> float:

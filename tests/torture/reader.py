@@ -9,6 +9,7 @@ was. Ends when the file STOP is there, and writes figures to REPORT.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -55,11 +56,12 @@ class Reader:
         return run_id
 
     def watch(self, way: str, stop: Path) -> None:
-        """Ask until told to stop."""
+        """Ask until told to stop, or until nobody is left who could tell."""
+        parent = os.getppid()
         held: duckdb.DuckDBPyConnection | None = None
         first = asked = 0
         seen = ""
-        while not stop.exists():
+        while not stop.exists() and os.getppid() == parent:
             begun = time.monotonic()
             try:
                 if way == "anew":

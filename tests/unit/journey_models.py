@@ -72,13 +72,14 @@ class Journeys:
         """Run the models over these touches; returns the rows of journey_steps without bookkeeping."""
         warehouse = self.warehouse
         self._fill("marts.touchpoints", TOUCH, touches)
+        of_a_touch = ", ".join(name for name in TOUCH if name != "touchpoint_id")
+        warehouse.execute("alter table marts.touchpoints add column _fingerprint ubigint")
+        warehouse.execute(f"update marts.touchpoints set _fingerprint = hash({of_a_touch})")
         self._fill("marts.orders", ORDER, orders)
         warehouse.execute("create or replace table ops.run_parameters as select $1::timestamptz as as_of", [as_of])
         built = {name for (name,) in warehouse.execute("select table_name from duckdb_tables()").fetchall()}
         incremental = "journey_steps" in built and not rebuild
         last_step = max((int(rule["step"]) for rule in self.rules), default=1)
-        matched, _ = rendered("int_journeys__touches", False, last_step)
-        warehouse.execute(f"create or replace table intermediate.int_journeys__touches as {matched}")
         people, _ = rendered("int_journeys__people", False, last_step)
         warehouse.execute(f"create or replace table intermediate.int_journeys__people as {people}")
         steps, hooks = rendered("journey_steps", incremental, last_step)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -116,6 +118,24 @@ def test_a_pull_that_breaks_off_leaves_no_complete_load_and_says_what_the_source
         land(broken, tmp_path / "lake", tmp_path / "work")
     assert complete_loads(tmp_path / "lake", source) == set()
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_lake_that_cannot_be_written_is_said_once_and_not_in_tracebacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("shutil.copyfile", denied)
+    said = io.StringIO()
+    # pytest's own capture is another stream than the one that dlt's logger was made with.
+    logging.getLogger("dlt").addHandler(listener := logging.StreamHandler(said))
+    try:
+        with pytest.raises(Exception, match="Read-only"):
+            land(delivery(make_source("shop"), [orders(2)]), tmp_path / "lake", tmp_path / "work")
+    finally:
+        logging.getLogger("dlt").removeHandler(listener)
+    assert said.getvalue() == ""
 
 
 def test_a_column_nobody_declared_is_refused_rather_than_dropped(tmp_path: Path) -> None:

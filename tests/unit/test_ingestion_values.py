@@ -122,6 +122,15 @@ def test_columns_of_numbers_dates_and_text_are_read_as_their_cells_are(found: li
         _check_kept(cells, converted, lambda cell: cell)
 
 
+def test_a_failed_formula_is_no_text_and_no_id() -> None:
+    failed = ["#REF!", " #N/A", '="#NAME?"', "#BEZUG!", "########"]
+    kept = ["#1001", "#1001-A", "#", "#summer!", "N/A", "#REF! 7"]
+    converted = columns.text(_cells([*failed, *kept]))
+    assert converted.cells.to_pylist() == [None] * len(failed) + kept
+    assert converted.changed is not None
+    assert converted.changed.to_pylist() == [True] * len(failed) + [False] * len(kept)
+
+
 def _check_kept(cells: pa.Array, converted: columns.Converted, plainly: object) -> None:
     """A cell that is not said to be changed can be told from its canonical form."""
     changed = converted.changed.to_pylist() if converted.changed is not None else [False] * len(cells)

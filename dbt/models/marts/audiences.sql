@@ -63,7 +63,7 @@ tonight as (
         coalesce(counted.exported, 0) as exported
     from rules
     cross join run_parameters
-    left join counted on rules.audience = counted.audience and rules.error is null
+    left join counted on case when rules.error is null then rules.audience end = counted.audience
 
 ),
 

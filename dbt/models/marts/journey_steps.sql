@@ -42,9 +42,7 @@ rules as (
 
 roles as (
 
-    select touches.*
-    from {{ ref('int_journeys__touches') }} as touches
-    inner join people on touches.customer_id = people.customer_id
+    {{ journey_touches(among='people') }}
 
 ),
 

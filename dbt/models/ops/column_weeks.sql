@@ -379,8 +379,7 @@ compared as (
     cross join config
     left join baselines
         on
-            measured.weeks_back = 0
-            and measured.source_system = baselines.source_system
+            case when measured.weeks_back = 0 then measured.source_system end = baselines.source_system
             and measured.subject = baselines.subject
             and measured.measure = baselines.measure
 

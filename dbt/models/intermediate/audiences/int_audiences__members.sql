@@ -132,7 +132,7 @@ lately as (
         on
             waiting.customer_id = messages.customer_id
             and waiting.channel = messages.channel
-            and epoch(run_parameters.as_of) - epoch(messages.sent_at) < contact_policy.per_days * 86400
+            and epoch(messages.sent_at) > epoch(run_parameters.as_of) - contact_policy.per_days * 86400
     where contact_policy.max_messages is not null
     group by
         waiting.audience,

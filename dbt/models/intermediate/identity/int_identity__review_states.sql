@@ -73,8 +73,7 @@ raised as (
     left join members as right_members on reviews.right_record = right_members.record_key
     left join review_values
         on
-            reviews.left_record is null
-            and reviews.type = review_values.type
+            case when reviews.left_record is null then reviews.type end = review_values.type
             and reviews.value_hash = review_values.value_hash
 
 ),

@@ -89,8 +89,9 @@ placed as (
     from returns
     inner join headers on returns.order_id = headers.order_id
     left join shopify_refunds
-        on returns.system = 'shopify' and returns.source_refund_id = shopify_refunds.refund_id
-    left join pos_receipts on returns.system = 'pos' and returns.source_refund_id = pos_receipts.receipt_id
+        on case when returns.system = 'shopify' then returns.source_refund_id end = shopify_refunds.refund_id
+    left join pos_receipts
+        on case when returns.system = 'pos' then returns.source_refund_id end = pos_receipts.receipt_id
     left join mapped_refunds
         on returns.system = mapped_refunds.system and returns.source_refund_id = mapped_refunds.source_refund_id
 ),
