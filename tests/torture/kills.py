@@ -1,9 +1,9 @@
 """SIGKILLs at random moments of a night and just before the steps that must not be taken by halves.
 
-Moments are drawn evenly over a night's usual processor time, which on a busy machine says more than the clock. After
-each kill: nothing that the run started goes on, and readers have a whole publication. The night is begun again until it
-is published, and then has to be what the undisturbed home published. A kill that came too late waits for a later night;
-the figures name steps that never came.
+Moments are drawn evenly over the processor time that a night takes, which on a busy machine says more than the clock.
+After each kill: nothing that the run started goes on, and readers have a whole publication. The night is begun again
+until it is published, and then has to be what the undisturbed home published. A kill that came too late waits for a
+later night; the figures name steps that never came.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ STEPS_AFTER = (
 
 # In so many nights a step may be waited for.
 _TRIED = 3
+# Shares of a night's usual processor time: what a night that another began takes at least, before the steps at its end,
+# and what dbt takes of it.
+_REACHED, _OF_DBT = 0.8, 0.3
 
 
 @dataclass(frozen=True)
@@ -159,12 +162,12 @@ def one(twin: Twin, home: Home, kill: Kill, night: int) -> bool:
     """Begin the night and kill it; False where it ended before it could be killed."""
     running = Running(home, ("run",), {"UNTIL": str(night)}, kill.before)
     if kill.before is None:
-        moment = kill.share * twin.usual_cpu_seconds
+        moment = kill.share * _REACHED * twin.usual_cpu_seconds
         if kill.whom == "dbt":
             while not running.is_over and (child := running.dbt()) is None:
                 time.sleep(0.02)
-            # Somewhere in its work, which is half of a night's.
-            while not running.is_over and child is not None and cpu_seconds(child) < moment / 2:
+            of_dbt = kill.share * _OF_DBT * twin.usual_cpu_seconds
+            while not running.is_over and child is not None and cpu_seconds(child) < of_dbt:
                 time.sleep(0.02)
             if not running.is_over and child is not None and child.is_running():
                 child.kill()
