@@ -1,5 +1,7 @@
 """What a manager opens from a publication's folder, and an analyst in the notebooks; nothing leaves the machine."""
 
+import re
+
 import pytest
 
 from tests.e2e.conftest import PROJECT, free_port, served
@@ -54,7 +56,8 @@ def test_a_customer_of_three_channels_on_the_360_page(home: Home, open_tab):
         for heading in tab.page.locator("h1, h2, h3, figcaption, summary").all()[:20]:
             heading.wait_for()
         tab.page.get_by_text(order).first.wait_for()
-        tab.page.get_by_text("phone").first.wait_for()  # the reason of a link
+        tab.page.get_by_text(re.compile(r"records of \d+ systems are this person")).first.wait_for()
+        tab.page.get_by_text("how sure").first.wait_for()  # the reasons of the links
         tab.picture("customer_360")
         tab.page.mouse.wheel(0, 1500)
         tab.page.wait_for_timeout(1000)
