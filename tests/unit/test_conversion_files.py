@@ -167,7 +167,7 @@ def test_only_the_owner_may_read_them(tmp_path: Path):
     with duckdb.connect(str(release / "omnihouse.duckdb")) as empty:
         empty.execute("create schema marts")
     conversions.write(warehouse({"click_id": "G"}), release)
-    seal(night, {}, "", Publication("run1", 1, 1, "", "", {}))
+    seal(night, {}, Publication("run1", 1, 1, "", "", {}))
     (file,) = (release / "restricted" / "exports").iterdir()
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(file.stat().st_mode) == 0o400

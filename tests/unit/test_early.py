@@ -17,16 +17,19 @@ from dagster_project.defs.schedules import NIGHT_TAG, early_night, nightly_sched
 from ingestion import Ledger
 from ingestion.ledger import failed_line
 
-# The files' own moment is now; nights are told from it, and half past midnight is where the clock of the house stands.
-NOW = datetime.now(UTC)
 RUNS = [f"20260{month}01T020000-00000{month}" for month in (5, 6, 7)]
+
+
+def now():
+    """The files' own moment, from which nights are told; where the house stands it is half past midnight."""
+    return datetime.now(UTC)
 
 
 def house_at_half_past_midnight(tmp_path):
     """A real home in the zone in which it is now half past midnight."""
-    hours = (0 - NOW.hour) % 24
+    hours = (0 - now().hour) % 24
     zone = f"Etc/GMT{-hours if hours <= 12 else 24 - hours:+d}"
-    local = (NOW + timedelta(minutes=5)).astimezone(ZoneInfo(zone))
+    local = (now() + timedelta(minutes=5)).astimezone(ZoneInfo(zone))
     assert local.hour in (0, 1)
     return House(home=tmp_path, timezone=zone, demo="0", nightly_at=clock(3))
 
@@ -41,7 +44,7 @@ def house(tmp_path):
     )
     decisions = Decisions(house.lake)
     for number, (run, folders) in enumerate(brought.items(), 1):
-        began = NOW - timedelta(minutes=1)
+        began = now() - timedelta(minutes=1)
         (house.runs / f"{run}.json").write_text(json.dumps({"started_at": began.isoformat()}))
         decisions.add_publication(Publication(run, number, 0, began.isoformat(), began.isoformat()))
         note(house, run, folders)
@@ -70,7 +73,7 @@ def land(house, *folders):
 
 
 def judged(house, minutes=5):
-    return early.judge(house, NOW + timedelta(minutes=minutes))
+    return early.judge(house, now() + timedelta(minutes=minutes))
 
 
 def test_usual_is_what_came_in_two_of_the_last_three_nights(house):
@@ -85,12 +88,12 @@ def test_waits_for_every_usual_export_and_then_until_nothing_is_written(house):
     assert "still being written" in judged(house, minutes=1).why
     begins = judged(house)
     assert begins.begins
-    assert begins.night == house.last_day(NOW + timedelta(minutes=5))
+    assert begins.night == house.last_day(now() + timedelta(minutes=5))
 
 
 def test_a_file_that_an_earlier_night_read_does_not_count(house):
     land(house, "meta_ads", "messages")
-    later = (NOW + timedelta(minutes=3)).isoformat()
+    later = (now() + timedelta(minutes=3)).isoformat()
     (house.runs / f"{RUNS[2]}.json").write_text(json.dumps({"started_at": later}))
     assert "waiting for messages, meta_ads" in judged(house).why
 
@@ -116,10 +119,10 @@ def test_the_sensor_asks_for_each_night_once_and_the_schedule_then_skips(house, 
     class Later(datetime):
         @classmethod
         def now(cls, tz=None):
-            return NOW + timedelta(minutes=5)
+            return now() + timedelta(minutes=5)
 
     monkeypatch.setattr("dagster_project.defs.schedules.datetime", Later)
-    night = str(house.last_day(NOW + timedelta(minutes=5)))
+    night = str(house.last_day(now() + timedelta(minutes=5)))
 
     @dg.op
     def nothing():
@@ -135,7 +138,7 @@ def test_the_sensor_asks_for_each_night_once_and_the_schedule_then_skips(house, 
 
         def due():
             return nightly_schedule(house)(
-                dg.build_schedule_context(instance, scheduled_execution_time=NOW + timedelta(hours=2))
+                dg.build_schedule_context(instance, scheduled_execution_time=now() + timedelta(hours=2))
             )
 
         assert due().tags[NIGHT_TAG] == night

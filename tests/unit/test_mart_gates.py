@@ -41,7 +41,7 @@ def published(home: Path, rows: int) -> House:
             f" from range({rows}) as numbers (i)"
         )
         counted = release.build(night, warehouse, {})
-    release.seal(night, counted, "<html></html>", night.publication({}))
+    release.seal(night, counted, night.publication({}))
     release.make_current(house, "run1")
     return house
 

@@ -21,14 +21,12 @@ lines as (
 
 ),
 
-said_on_lines as (
+counted as (
 
     select
         system,
         order_id,
-        {%- for column in ['source_system'] + said_once %}
-        arg_max({{ column }}, precedence) as {{ column }},
-        {%- endfor %}
+        arg_max(source_system, precedence) as source_system,
         count(*) filter (where quantity >= 0) as sale_lines,
         count(*) filter (where quantity < 0 and original_order_id is null) as return_lines,
         count(*) filter (where quantity < 0 and original_order_id is not null) as refund_lines
@@ -37,22 +35,38 @@ said_on_lines as (
 
 ),
 
+-- Where orders are in a file of their own, lines say nothing of them.
+said_on_lines as (
+
+    select
+        system,
+        order_id,
+        {%- for column in said_once %}
+        arg_max({{ column }}, precedence) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from lines
+    where {{ said_once | join(' is not null or ') }} is not null
+    group by system, order_id
+
+),
+
 joined as (
 
     select
-        coalesce(headers.system, said_on_lines.system) as system,
-        coalesce(headers.order_id, said_on_lines.order_id) as source_order_id,
-        coalesce(headers.source_system, said_on_lines.source_system) as source_system,
+        coalesce(headers.system, counted.system) as system,
+        coalesce(headers.order_id, counted.order_id) as source_order_id,
+        coalesce(headers.source_system, counted.source_system) as source_system,
         {%- for column in said_once %}
         coalesce(headers.{{ column }}, said_on_lines.{{ column }}) as {{ column }},
         {%- endfor %}
         headers.order_id is not null as has_header,
-        coalesce(said_on_lines.sale_lines, 0) as sale_lines,
-        coalesce(said_on_lines.return_lines, 0) as return_lines,
-        coalesce(said_on_lines.refund_lines, 0) as refund_lines
+        coalesce(counted.sale_lines, 0) as sale_lines,
+        coalesce(counted.return_lines, 0) as return_lines,
+        coalesce(counted.refund_lines, 0) as refund_lines
     from headers
-    full outer join said_on_lines
-        on headers.system = said_on_lines.system and headers.order_id = said_on_lines.order_id
+    full outer join counted on headers.system = counted.system and headers.order_id = counted.order_id
+    left join said_on_lines
+        on counted.system = said_on_lines.system and counted.order_id = said_on_lines.order_id
 
 ),
 
