@@ -39,11 +39,11 @@ counted as (
 said_on_lines as (
 
     select
-        system,
-        order_id,
         {%- for column in said_once %}
-        arg_max({{ column }}, precedence) as {{ column }}{{ ',' if not loop.last }}
+        arg_max({{ column }}, precedence) as {{ column }},
         {%- endfor %}
+        system,
+        order_id
     from lines
     where {{ said_once | join(' is not null or ') }} is not null
     group by system, order_id
