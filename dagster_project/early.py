@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -54,7 +55,8 @@ def _why_not(house: House, now: datetime) -> str | None:
     if not usual:
         return f"No export came in {_USUAL} of the last {_NIGHTS} nights: there is nothing to wait for."
     since = _began(house, published[-1])
-    landed = {folder: _newest(house, folder) for folder in usual}
+    told = [source.folders(house.mapping_dirs) for source in ingestion.sources().values()]
+    landed = {folder: _newest(house, folder, [patterns.get(folder, ()) for patterns in told]) for folder in usual}
     missing = sorted(folder for folder, newest in landed.items() if newest is None or newest <= since)
     if missing:
         return f"{len(usual) - len(missing)} of {len(usual)} exports have landed; waiting for {', '.join(missing)}."
@@ -81,11 +83,14 @@ def _began(house: House, publication: Publication) -> datetime:
     return datetime.fromisoformat(told)
 
 
-def _newest(house: House, folder: str) -> datetime | None:
-    """When the youngest file of a folder came to lie there: copies keep a file's own time, but not its node's."""
+def _newest(house: House, folder: str, sources: Iterable[Sequence[str]]) -> datetime | None:
+    """When the youngest file of a folder came to lie there: copies keep a file's own time, but not its node's.
+
+    `sources`: the patterns of the files that each source reads there.
+    """
     times = [
         Path(file.path).stat().st_ctime
-        for source in ingestion.sources().values()
-        for file in landed_files([house.landing], folder, source.folders(house.mapping_dirs).get(folder, ()))
+        for patterns in sources
+        for file in landed_files([house.landing], folder, patterns)
     ]
     return datetime.fromtimestamp(max(times), UTC) if times else None

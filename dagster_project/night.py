@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,18 @@ from dagster_project.config import ConfigurationError, House
 from dagster_project.decisions import Decisions, Publication
 from dagster_project.lock import HomeLock
 
-MODES = ("next", "again", "rebuild")
 _VERSIONED = ("omnihouse", "dagster", "dbt-core", "dbt-duckdb", "dlt", "duckdb", "great-expectations")
+
+
+class Mode(Enum):
+    """What a run takes for tonight: the next night, what there is once more, or all of it anew from the lake."""
+
+    next = "next"
+    again = "again"
+    rebuild = "rebuild"
+
+
+MODES = tuple(mode.value for mode in Mode)
 
 
 class StepFailed(Exception):

@@ -87,15 +87,13 @@ def seal(night: Night, rows: dict[str, int], publication: Publication) -> Path:
         "tables": rows,
         "files": {
             str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and not path.is_symlink()
+            for path in sorted(_files(folder))
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            path.chmod(0o400 if "restricted" in path.relative_to(folder).parts else 0o444)
-            _sync(path)
+    for path in _files(folder):
+        path.chmod(0o400 if "restricted" in path.relative_to(folder).parts else 0o444)
+        _sync(path)
     for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
         _sync(path)
     return folder
@@ -248,6 +246,11 @@ def _stale_sources(warehouse: duckdb.DuckDBPyConnection) -> dict[str, str]:
         " from ops.freshness where status = 'stale' order by source_system"
     ).fetchall()
     return dict(found)
+
+
+def _files(folder: Path) -> list[Path]:
+    """What a release holds itself; what it only leads to lies elsewhere and goes on changing."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from reports import page
-from reports.reader import RESTRICTED, Reader
+from reports.reader import RESTRICTED, Reader, reading
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,10 +40,7 @@ def restricted() -> Reader | None:
 
 def _open(file: Path) -> Reader:
     # Through the link's target: a publication's files are never replaced, so nothing changes under the reader.
-    connection = duckdb.connect(str(file.resolve()), read_only=True)
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_external_access = false")
-    return Reader(connection)
+    return reading(file.resolve())
 
 
 def html(*figures: page.Figure) -> str:

@@ -6,7 +6,7 @@ Here: how to open them so that nothing can be written, and what every page asks 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -59,12 +59,18 @@ class Reader:
         return found or "reporting currency"
 
 
+def reading(file: Path, memory: str | None = None) -> Reader:
+    """A reader of a published file, to be closed by the caller; `memory` is DuckDB's limit, such as ``2GiB``."""
+    connection = duckdb.connect(str(file), read_only=True)
+    if memory:
+        connection.execute(f"set memory_limit = '{memory}'")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    return Reader(connection)
+
+
 @contextmanager
 def opened(file: Path, memory: str | None = None) -> Iterator[Reader]:
-    """Open a published file to read it; `memory` is DuckDB's limit, such as ``2GiB``."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        if memory:
-            connection.execute(f"set memory_limit = '{memory}'")
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_external_access = false")
-        yield Reader(connection)
+    """A reader of a published file, closed at the end."""
+    with closing(reading(file, memory)) as reader:
+        yield reader

@@ -13,18 +13,11 @@ from pydantic import Field, create_model
 
 import ingestion
 from dagster_project.config import House
+from dagster_project.night import Mode
 
 NIGHTLY, REBUILD, ONE_SOURCE = "nightly", "rebuild", "one_source"
 _RUN_ID = r"^(|\d{8}T\d{6}-[0-9a-f]{6})$"
 _ACCEPT = "Publish although ids move for new rules, a new model, or many at once"
-
-
-class Mode(Enum):
-    """What a run takes for tonight."""
-
-    next = "next"
-    again = "again"
-    rebuild = "rebuild"
 
 
 class NightlyMode(Enum):
@@ -106,7 +99,7 @@ def _job(
 ) -> Any:
     def run_config(config: dict[str, Any]) -> dict[str, Any]:
         settings(**config)
-        told = {key: config[key] for key in ("accept_restatement", "verbose", "run_id")} | tell(config)
+        told = {key: config[key] for key in _Any.model_fields} | tell(config)
         level = "DEBUG" if config["verbose"] else "CRITICAL"
         return {
             "resources": {"night": {"config": told}},

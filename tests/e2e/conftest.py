@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.conftest import PROJECT, Home
+from tests.integration.conftest import PROJECT, Home, free_port, stop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 PICTURES = Path(os.environ.get("OMNIHOUSE_SCREENSHOTS") or PROJECT / "build" / "screenshots")
@@ -76,22 +74,7 @@ def served(command: list[str], environment: dict[str, str], address: str) -> Ite
                 time.sleep(1)
         yield address
     finally:
-        stop(server)
-
-
-def stop(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        stop(server, 30)
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +114,7 @@ def the_hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
             home.command("daemon"), cwd=PROJECT, env=environment, stdout=said, stderr=said, start_new_session=True
         )
     yield Hour(home, due, daemon, log)
-    stop(daemon)
+    stop(daemon, 30)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

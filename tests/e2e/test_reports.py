@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import PROJECT, free_port, served
-from tests.integration.conftest import Home
+from tests.e2e.conftest import served
+from tests.integration.conftest import PROJECT, Home, free_port
 
 LOOK = PROJECT / ".venv-look" / "bin" / "python"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.e2e.conftest import free_port, served
-from tests.integration.conftest import PROJECT, Home
+from tests.e2e.conftest import served
+from tests.integration.conftest import PROJECT, Home, free_port
 
 ENVIRONMENT = PROJECT / ".venv-bi" / "bin"
 DASHBOARDS = {

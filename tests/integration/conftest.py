@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,24 @@ PERSONS = "150"
 HOME_KEY = "5a" * 32 + "\n"
 # The columns that may differ between two ways to the same state.
 BOOKKEEPING = {"_loaded_at", "linked_at", "published_at", "run_id", "first_raised_at"}
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def stop(server: subprocess.Popen[Any], seconds: float) -> None:
+    """End a server and all that it started, which may take so long before it is killed."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(seconds)
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import PROJECT, Home
+from tests.integration.conftest import PROJECT, Home, free_port
 
 LOOK = PROJECT / ".venv-look" / "bin"
 pytestmark = pytest.mark.skipif(
@@ -49,9 +48,7 @@ def test_a_notebook_of_a_home_that_has_not_run_says_what_to_do(tmp_path: Path):
 
 
 def test_notebooks_are_served_on_this_machine_alone(company: Home, newest_publication: None):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = start(company, "notebooks/serve.py", OMNIHOUSE_NOTEBOOKS_PORT=str(port))
     try:
         assert server.stdout is not None

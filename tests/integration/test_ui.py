@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,14 +10,12 @@ import urllib.request
 
 import pytest
 
-from tests.integration.conftest import PROJECT, Home
+from tests.integration.conftest import PROJECT, Home, free_port, stop
 
 
 @pytest.fixture(scope="module")
 def ask(company: Home):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         company.command("ui"),
         cwd=PROJECT,
@@ -54,12 +49,7 @@ def ask(company: Home):
         assert time.monotonic() < deadline, "the server did not come up in two minutes"
         time.sleep(1)
     yield query
-    os.killpg(server.pid, signal.SIGTERM)
-    try:
-        server.wait(60)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait(60)
+    stop(server, 60)
 
 
 def test_lineage_from_every_source_to_customers_and_the_published_file(ask):
