@@ -5,8 +5,9 @@
 
   - A numbered item replaces the item of its number. Items that are not numbered cannot be told apart from one file to the
     next, so the newest load that holds the group replaces all of them, and what came before a load of such items is gone.
-  - A load that brings fewer of such items than one before it did, out of a file with lines that nobody could read, may have
-    lost some among these. It counts as broken. A load out of a whole file is believed, however few it brings.
+  - A load that brings fewer of such items than one before it did, out of a file with lines that nobody could read or that
+    lost their group, may have lost some among these. It counts as broken. A load out of a whole file is believed, however
+    few it brings.
   - A group is staged as of the newest load after which none of its items is broken: `_settled_load_id`. All of its rows in
     later loads wait in the quarantine, the good ones under a rule of their own, until a newer load mends it.
 
@@ -90,11 +91,18 @@
         group by _group_key, _load_id, _item_key
     ),
 
-    -- Of files that held lines nobody could read.
+    -- Of files that held lines nobody could read, or goods of no order; a line of totals names no goods.
     torn_loads as (
-        select distinct _load_id
+        select _load_id
         from {{ source('raw_exports', 'broken_lines') }}
         where {{ in_load_ids('_load_id', pending + waiting) if incremental else 'true' }}
+        union
+        select _load_id
+        from {{ source('raw_exports', 'order_lines') }}
+        where
+            {{ to_text('order_id') }} is null
+            and coalesce({{ to_text('sku') }}, {{ to_text('product_name') }}) is not null
+            and {{ in_load_ids('_load_id', pending + waiting) if incremental else 'true' }}
     ),
 
     counted_loads as (
