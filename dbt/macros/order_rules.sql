@@ -2,14 +2,10 @@
    tag stands in a list parted by commas. The lines are read once as lists of `<source>/<word>`: a join by four fields would
    compare each order with each line. #}
 {% macro has_order_rule(meaning, source_system, payment_method, channel=none, tags=none, email=none) -%}
-    {%- set words = {
-        'payment_method': "[coalesce(lower(" ~ payment_method ~ "), '')]",
-        'channel': "[coalesce(lower(" ~ channel ~ "), '')]" if channel,
-        'email': "[coalesce(lower(" ~ email ~ "), '')]" if email,
-        'tag': "list_transform(string_split(coalesce(lower(" ~ tags ~ "), ''), ','), lambda tag: trim(tag))" if tags,
-    } -%}
+    {%- set words = {'payment_method': payment_method, 'channel': channel, 'email': email, 'tag': tags} -%}
 (
-    {%- for field, listed in words.items() if listed %}
+    {%- for field, column in words.items() if column %}
+    {%- set word = "coalesce(lower(" ~ column ~ "), '')" %}
     {% if not loop.first %}or {% endif -%}
     list_has_any(
         coalesce((
@@ -17,10 +13,14 @@
             from {{ ref('order_rules') }} as rules
             where rules.meaning = '{{ meaning }}' and rules.field = '{{ field }}'
         ), cast([] as varchar[])),
+        {% if field == 'tag' -%}
         list_concat(
-            list_transform({{ listed }}, lambda word: '/' || word),
-            list_transform({{ listed }}, lambda word: {{ source_system }} || '/' || word)
+            list_transform(string_split({{ word }}, ','), lambda tag: '/' || trim(tag)),
+            list_transform(string_split({{ word }}, ','), lambda tag: {{ source_system }} || '/' || trim(tag))
         )
+        {%- else -%}
+        ['/' || {{ word }}, {{ source_system }} || '/' || {{ word }}]
+        {%- endif %}
     )
     {%- endfor %}
 )

@@ -109,13 +109,13 @@ first_touches as (
 
     select
         customer_id,
-        channel
+        arg_min_null(channel, (occurred_at, touchpoint_id)) as channel
     from touchpoints
     -- What the shop sent is no sign of the person yet.
     where
         customer_id is not null
         and touchpoint_type not in ('message_sent', 'message_delivered', 'message_bounced')
-    qualify row_number() over (partition by customer_id order by occurred_at, touchpoint_id) = 1
+    group by customer_id
 
 ),
 

@@ -56,6 +56,21 @@ listed as (
 
 ),
 
+-- Of lines that describe an article alike the newest is enough.
+sold_descriptions as (
+
+    select
+        sku,
+        source_system,
+        product_name,
+        category,
+        min((-epoch(order_date), order_line_id)) as newest_line
+    from order_lines
+    where sku is not null
+    group by sku, source_system, product_name, category
+
+),
+
 sold as (
 
     select
@@ -67,10 +82,9 @@ sold as (
         cast(null as varchar) as vendor,
         'sold' as status,
         3 as preference,
-        cast(order_date as timestamptz) as described_at,
-        order_line_id as tie
-    from order_lines
-    where sku is not null
+        to_timestamp(-newest_line[1]) as described_at,
+        newest_line[2] as tie
+    from sold_descriptions
 
 ),
 

@@ -11,7 +11,8 @@ lines as (
 
     select
         *,
-        row_number() over (partition by system, order_id order by _load_id desc, _row_number asc) as place
+        -- What the newest file says first holds.
+        (_load_id, -_row_number) as precedence
     from {{ ref('stg_exports__order_lines') }}
 
 ),
@@ -40,18 +41,18 @@ told_on_lines as (
     select
         system,
         order_id,
-        first(source_system order by place) as source_system,
-        first(currency order by place) filter (where currency is not null) as currency,
-        first(order_date order by place) filter (where order_date is not null) as order_date,
-        first(status order by place) filter (where status is not null) as status,
-        first(payment_method order by place) filter (where payment_method is not null) as payment_method,
-        first(channel order by place) filter (where channel is not null) as channel,
-        first(email order by place) filter (where email is not null) as email,
-        first(order_net_amount order by place) filter (where order_net_amount is not null) as net_amount,
-        first(gross_amount order by place) filter (where gross_amount is not null) as gross_amount,
-        first(shipping_amount order by place) filter (where shipping_amount is not null) as shipping_amount,
-        first(tax_amount order by place) filter (where tax_amount is not null) as tax_amount,
-        first(order_discount_amount order by place) filter (where order_discount_amount is not null) as discount_amount
+        arg_max(source_system, precedence) as source_system,
+        arg_max(currency, precedence) as currency,
+        arg_max(order_date, precedence) as order_date,
+        arg_max(status, precedence) as status,
+        arg_max(payment_method, precedence) as payment_method,
+        arg_max(channel, precedence) as channel,
+        arg_max(email, precedence) as email,
+        arg_max(order_net_amount, precedence) as net_amount,
+        arg_max(gross_amount, precedence) as gross_amount,
+        arg_max(shipping_amount, precedence) as shipping_amount,
+        arg_max(tax_amount, precedence) as tax_amount,
+        arg_max(order_discount_amount, precedence) as discount_amount
     from lines
     group by system, order_id
 

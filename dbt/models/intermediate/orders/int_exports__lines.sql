@@ -39,6 +39,23 @@ sold as (
 
 ),
 
+-- Places and parts are asked of keys and amounts alone: whole lines would be sorted five times.
+told_numbers as (
+
+    select
+        order_id,
+        source_line_id,
+        given_number,
+        _load_id,
+        _row_number,
+        order_discount_amount * units_per_major as order_discount_units,
+        order_tax_amount * units_per_major as order_tax_units,
+        (listed_amount - discount_amount) * units_per_major as discounted_units,
+        is_tax_told_by_line
+    from sold
+
+),
+
 -- The numbers of the file, if they number each line by itself; else the lines as they stand.
 numbered as (
 
@@ -50,7 +67,14 @@ numbered as (
         ) as place,
         count(distinct given_number) over (partition by order_id) = count(*) over (partition by order_id)
         and min(given_number) over (partition by order_id) > 0 as is_numbered
-    from sold
+    from told_numbers
+
+),
+
+with_discount as (
+
+    select * from numbered
+    where order_discount_units <> 0
 
 ),
 
@@ -58,30 +82,38 @@ numbered as (
 discount_shares as (
 
     {{ with_shares(
-        'numbered',
-        'order_discount_amount * units_per_major',
-        '(listed_amount - discount_amount) * units_per_major',
+        'with_discount',
+        'order_discount_units',
+        'discounted_units',
         parts_of='order_id',
         place='place'
     ) }}
 
 ),
 
-discounted as (
+with_tax as (
 
     select
-        * exclude (discount_amount, share_units),
-        {{ money('discount_amount + share_units / units_per_major') }} as discount_amount
-    from discount_shares
+        numbered.order_id,
+        numbered.source_line_id,
+        numbered.place,
+        numbered.order_tax_units,
+        numbered.discounted_units - coalesce(discount_shares.share_units, 0) as net_units
+    from numbered
+    left join discount_shares
+        on
+            numbered.order_id = discount_shares.order_id
+            and numbered.source_line_id = discount_shares.source_line_id
+    where numbered.order_tax_units <> 0 and not coalesce(numbered.is_tax_told_by_line, false)
 
 ),
 
 tax_shares as (
 
     {{ with_shares(
-        'discounted',
-        'order_tax_amount * units_per_major',
-        '(listed_amount - discount_amount) * units_per_major',
+        'with_tax',
+        'order_tax_units',
+        'net_units',
         parts_of='order_id',
         place='place'
     ) }}
@@ -91,22 +123,27 @@ tax_shares as (
 final as (
 
     select
-        order_id,
-        source_line_id,
-        sku,
-        product_name,
-        category,
-        cast(case when is_numbered then given_number else place end as integer) as line_number,
-        cast(quantity as decimal(18, 3)) as quantity,
-        unit_price,
-        listed_amount,
-        discount_amount,
+        sold.order_id,
+        sold.source_line_id,
+        sold.sku,
+        sold.product_name,
+        sold.category,
+        cast(case when numbered.is_numbered then sold.given_number else numbered.place end as integer) as line_number,
+        cast(sold.quantity as decimal(18, 3)) as quantity,
+        sold.unit_price,
+        sold.listed_amount,
+        {{ money('sold.discount_amount + coalesce(discount_shares.share_units, 0) / sold.units_per_major') }}
+            as discount_amount,
         {{ money('case
-            when order_tax_amount = 0 then 0
-            when is_tax_told_by_line then line_tax_amount
-            else share_units / units_per_major
+            when sold.order_tax_amount <> 0 and sold.is_tax_told_by_line then sold.line_tax_amount
+            else coalesce(tax_shares.share_units, 0) / sold.units_per_major
         end') }} as contained_tax_amount
-    from tax_shares
+    from sold
+    inner join numbered on sold.order_id = numbered.order_id and sold.source_line_id = numbered.source_line_id
+    left join discount_shares
+        on sold.order_id = discount_shares.order_id and sold.source_line_id = discount_shares.source_line_id
+    left join tax_shares
+        on sold.order_id = tax_shares.order_id and sold.source_line_id = tax_shares.source_line_id
 
 )
 

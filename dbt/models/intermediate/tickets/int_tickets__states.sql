@@ -103,6 +103,14 @@ published_ids as (
 ),
 
 -- A desk writes down an order as the buyer says it, by its name or by its number; one that two orders have names none.
+told_names as (
+
+    select order_name from tickets
+    union
+    select order_name from mapped_tickets
+
+),
+
 named_orders as (
 
     select
@@ -120,6 +128,7 @@ named_orders as (
             order_id
         from headers
     ) as names
+    inner join told_names on names.order_name = told_names.order_name
     group by names.order_name
     having count(distinct names.order_id) = 1
 
