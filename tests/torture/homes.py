@@ -337,6 +337,5 @@ class Twin:
 
     @property
     def usual_cpu_seconds(self) -> float:
-        """Of a night that is not the first."""
-        later = [spent for night, spent in self.cpu_seconds.items() if night > 1]
-        return sum(later) / len(later)
+        """The least that a night took that was not the first."""
+        return min(spent for night, spent in self.cpu_seconds.items() if night > 1)

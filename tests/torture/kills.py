@@ -65,7 +65,9 @@ STEPS_AFTER = (
 _TRIED = 3
 # Shares of a night's usual processor time: what a night that another began takes at least, before the steps at its end,
 # and what dbt takes of it.
-_REACHED, _OF_DBT = 0.8, 0.3
+_REACHED, _OF_DBT = 0.8, 0.2
+# Moments so late in a night that it may be over before them.
+_LATE = 0.7
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,10 @@ def torture(
             # The night was over before, so it is published.
             late[tonight[0].name] += 1
             if tonight[0].before is None:
-                tonight[0] = replace(tonight[0], share=tonight[0].share * 0.8)
+                tonight[0] = replace(tonight[0], share=tonight[0].share * 0.7)
             elif late[tonight[0].name] > _TRIED:
                 never.add(tonight.pop(0).name)
-            waiting.extendleft(reversed(tonight))
+            waiting.extend(tonight)
             break
         name, event = STEPS_AFTER[night % len(STEPS_AFTER)]
         if count > 1 and one(twin, home, Kill(f"before {name}", event), night):
@@ -144,15 +146,17 @@ def torture(
 
 
 def _in_order(kills: Iterable[Kill], rng: random.Random) -> list[Kill]:
-    """One night's: steps of the pull first, with half of the early moments among them, the others in any order.
+    """One night's: steps of the pull first, with half of the early moments among them, late moments last.
 
-    What a run has pulled before it was killed no later one pulls again.
+    What a run has pulled before it was killed no later one pulls again; and a night that is over cannot be killed.
     """
     pull = {f"before {name}": place for place, (name, _) in enumerate(STEPS_OF_THE_PULL)}
 
     def place(kill: Kill) -> float:
         if kill.name in pull:
             return 0.2 + pull[kill.name] / 100
+        if not kill.before and kill.share > _LATE:
+            return 2 + kill.share
         return kill.share if not kill.before and kill.share < 0.3 and rng.random() < 0.5 else 1 + rng.random()
 
     return sorted(kills, key=place)
