@@ -146,15 +146,17 @@ def torture(
 
 
 def _in_order(kills: Iterable[Kill], rng: random.Random) -> list[Kill]:
-    """One night's: steps of the pull first, with half of the early moments among them, late moments last.
+    """One night's: steps of the pull first, with half of the early moments among them, then dbt's; late moments last.
 
-    What a run has pulled before it was killed no later one pulls again; and a night that is over cannot be killed.
+    What a run has pulled or built before it was killed no later one does again; a night that is over cannot be killed.
     """
     pull = {f"before {name}": place for place, (name, _) in enumerate(STEPS_OF_THE_PULL)}
 
     def place(kill: Kill) -> float:
         if kill.name in pull:
             return 0.2 + pull[kill.name] / 100
+        if kill.whom == "dbt":
+            return 0.5 + kill.share / 2
         if not kill.before and kill.share > _LATE:
             return 2 + kill.share
         return kill.share if not kill.before and kill.share < 0.3 and rng.random() < 0.5 else 1 + rng.random()
