@@ -3,8 +3,10 @@
     python -m bench                      at the size of BENCH_PERSONS, 200,000 persons unless set
     python -m bench compare OLD [NEW]    what got slower from one result to another, or to the newest
 
-The result and its chart are kept in `BENCH_OUT`, `.bench` unless set. What is measured belongs to the modules here:
-each takes its size as an argument and prints one JSON line.
+The result and its chart are kept in `BENCH_OUT`, `.bench` unless set, as far as they are measured, so that a bench of
+hours that breaks off has not measured for nothing. `BENCH_PARTS` names parts to measure now (such as nights,identity);
+the others are those of the result that is there. What is measured belongs to the modules here: each takes its size as
+an argument and prints one JSON line, of which a ratio has both sides.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench import charts, comparing
@@ -33,25 +36,27 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["compare"]:
         return comparing.main(*arguments[1:])
     persons = int(os.environ.get("BENCH_PERSONS", "200000"))
-    figures: dict[str, Any] = {"machine": _machine(), "persons": persons}
-    sizes = [max(persons // _SMALLER, 50), persons] if persons >= _SMALLER * 50 else [persons]
-    runs = [("nights", size) for size in sizes] + [
-        (part, max(_LEAST.get(part, 1), int(persons * many))) for part, many in _PARTS.items()
-    ]
-    for name, size in runs:
-        command = [sys.executable, "-m", f"bench.{name}", str(size)]
+    parts = {"smaller": ("nights", persons // _SMALLER)} if persons >= _SMALLER * 50 else {}
+    parts["nights"] = ("nights", persons)
+    parts |= {name: (name, max(_LEAST.get(name, 1), int(persons * many))) for name, many in _PARTS.items()}
+    asked = [name.strip() for name in os.environ.get("BENCH_PARTS", "").split(",") if name.strip()]
+    if unknown := set(asked) - parts.keys():
+        print(f"BENCH_PARTS names {', '.join(sorted(unknown))}; there are {', '.join(parts)}.", file=sys.stderr)
+        return 2
+    kept = _kept(persons, "json")
+    figures: dict[str, Any] = json.loads(kept.read_text()) if asked and kept.exists() else {}
+    figures |= {"machine": _machine(), "persons": persons}
+    for name in asked or parts:
+        module, size = parts[name]
+        command = [sys.executable, "-m", f"bench.{module}", str(size)]
         outcome = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if outcome.returncode:
             print(f"The benchmark {name} failed; what it printed stands above.", file=sys.stderr)
             return 1
-        found = json.loads(outcome.stdout.strip().splitlines()[-1])
-        if name == "nights" and size != persons:
-            figures["smaller"] = found
-        else:
-            figures[name] = found
+        figures[name] = json.loads(outcome.stdout.strip().splitlines()[-1])
+        figures["ratios"] = comparing.ratios(figures)
+        _keep(figures)
         print(f"{name} {size:,} is measured", flush=True)
-    figures["ratios"] = comparing.ratios(figures)
-    _write(figures)
     print(table(figures))
     print(json.dumps(figures))
     return 0
@@ -60,10 +65,9 @@ def main(arguments: list[str]) -> int:
 def table(figures: dict[str, Any]) -> str:
     """The nights by stage, and every ratio, as text."""
     lines = [f"{'':<34}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'written MB':>12}{'rows/s':>12}"]
-    nights = figures["nights"]
-    for title, night in [("first night", nights["first_night"])] + [
-        (f"night, {later['share']:.1%} changed", later) for later in nights["later_nights"]
-    ]:
+    nights = figures.get("nights", {"later_nights": []})
+    titled = [("first night", nights["first_night"])] if "first_night" in nights else []
+    for title, night in titled + [(f"night, {later['share']:.1%} changed", later) for later in nights["later_nights"]]:
         for name, used in [(title, night), *((f"  {name}", used) for name, used in night["stages"].items())]:
             lines.append(
                 f"{name:<34}{used['seconds']:>10,.1f}{used['cpu_seconds']:>10,.1f}{used['peak_mb']:>10,.0f}"
@@ -86,12 +90,16 @@ def _machine() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write(figures: dict[str, Any]) -> None:
-    folder = comparing.results()
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"bench-{figures['persons']}"
-    (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (folder / f"{name}.svg").write_text(charts.draw(figures))
+def _kept(persons: int, kind: str) -> Path:
+    return comparing.results() / f"bench-{persons}.{kind}"
+
+
+def _keep(figures: dict[str, Any]) -> None:
+    result = _kept(figures["persons"], "json")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    result.write_text(json.dumps(figures, indent=1) + "\n")
+    if "nights" in figures:
+        _kept(figures["persons"], "svg").write_text(charts.draw(figures))
 
 
 if __name__ == "__main__":

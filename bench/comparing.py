@@ -31,21 +31,26 @@ def is_more_better(name: str) -> bool:
 
 
 def ratios(figures: dict[str, Any]) -> dict[str, float]:
-    """Every ratio of a result by its name."""
-    nights, cluster, stitching = figures["nights"], figures["identity"]["cluster"], figures["stitching"]
-    found = {
-        **nights["beside"]["ratios"],
-        "clustering_to_scipy": cluster["ratio_to_scipy"],
-        "clustering_faster_than_splink": cluster["times_faster_than_splink"],
-        "stitching_to_splink": stitching["ratio"],
-        "stitching_f1_over_splink": stitching["f1_over_splink"],
-        "night_with_dagster_to_without": nights["orchestration"]["ratio"],
-        "pull_of_tills_to_fetch": figures["sources"]["pos"]["sqlite"]["ratio"],
-    }
+    """Every ratio of a result by its name, of the parts that are measured."""
+    found: dict[str, float] = {}
+    if "identity" in figures:
+        cluster = figures["identity"]["cluster"]
+        found["clustering_to_scipy"] = cluster["ratio_to_scipy"]
+        found["clustering_faster_than_splink"] = cluster["times_faster_than_splink"]
+    if "stitching" in figures:
+        found["stitching_to_splink"] = figures["stitching"]["ratio"]
+        found["stitching_f1_over_splink"] = figures["stitching"]["f1_over_splink"]
+    if "sources" in figures:
+        found["pull_of_tills_to_fetch"] = figures["sources"]["pos"]["sqlite"]["ratio"]
+    return found | _of_nights(figures["nights"], figures.get("smaller")) if "nights" in figures else found
+
+
+def _of_nights(nights: dict[str, Any], smaller: dict[str, Any] | None) -> dict[str, float]:
+    found = {**nights["beside"]["ratios"], "night_with_dagster_to_without": nights["orchestration"]["ratio"]}
     for later in nights["later_nights"]:
         found[f"night_of_{later['share'] * 100:g}_percent"] = later["ratio"]
         found[f"whole_night_of_{later['share'] * 100:g}_percent"] = later["ratio_of_all"]
-    if smaller := figures.get("smaller"):
+    if smaller:
         times = nights["persons"] / smaller["persons"]
         # To ten times the size: what starts up whatever the size is in both.
         grown = nights["first_night"]["seconds"] / smaller["first_night"]["seconds"]

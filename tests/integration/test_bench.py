@@ -17,19 +17,24 @@ from tests.integration.conftest import PROJECT
 PARTS = {"files", "sources", "identity", "stitching", "attribution", "customers"}
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
-    out = tmp_path_factory.mktemp("bench")
+def bench(out, **settings):
     given = {
         "BENCH_PERSONS": "300",
         "BENCH_ROUNDS": "1",
         "BENCH_OUT": str(out),
         "OMNIHOUSE_BENCH_HOME": str(out / "home"),
+        **settings,
     }
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "bench"], cwd=PROJECT, env={**os.environ, **given},
         capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    out = tmp_path_factory.mktemp("bench")
+    done = bench(out)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     return done.stdout, out
 
@@ -70,6 +75,21 @@ def test_result_and_chart_are_kept_and_nothing_else(outcome):
     assert names == {"bench-300.json", "bench-300.svg", "home"}
     assert not list((outcome[1] / "home").iterdir())
     assert ElementTree.parse(outcome[1] / "bench-300.svg").getroot().tag.endswith("svg")
+
+
+def test_parts_are_measured_one_by_one(figures, tmp_path):
+    alone = bench(tmp_path, BENCH_PARTS="files")
+    assert alone.returncode == 0, alone.stdout[-3000:] + alone.stderr[-5000:]
+    assert set(json.loads(alone.stdout.splitlines()[-1])) == {"machine", "persons", "files", "ratios"}
+    (tmp_path / "bench-300.json").write_text(json.dumps(figures))
+    beside = json.loads(bench(tmp_path, BENCH_PARTS="files").stdout.splitlines()[-1])
+    assert {part: beside[part] for part in PARTS - {"files"}} == {part: figures[part] for part in PARTS - {"files"}}
+    assert beside["ratios"] == figures["ratios"]
+
+
+def test_a_part_that_there_is_not_is_named(tmp_path):
+    refused = bench(tmp_path, BENCH_PARTS="files,night")
+    assert (refused.returncode, "night; there are nights, files" in refused.stderr) == (2, True)
 
 
 def test_a_comparison_tells_what_got_a_tenth_slower_by_ratio(figures, tmp_path, capsys):
