@@ -84,12 +84,15 @@ class Running:
         return self.process.poll() is not None
 
     def dbt(self) -> psutil.Process | None:
-        """The child that builds the models, once it is there."""
+        """The child that builds the models, once it is there; before it dbt is asked for its version."""
         try:
-            children = self.process.children(recursive=True)
-            return next((child for child in children if "omnihouse-dbt" in " ".join(child.cmdline())), None)
+            for child in self.process.children(recursive=True):
+                words = child.cmdline()
+                if "build" in words and any(word.endswith("omnihouse-dbt") for word in words):
+                    return child
         except psutil.Error:
-            return None
+            pass
+        return None
 
     def kill(self, alone: bool = False) -> None:
         """SIGKILL to the run and everything it started, or to the run alone."""
