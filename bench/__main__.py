@@ -65,9 +65,11 @@ def main(arguments: list[str]) -> int:
 def table(figures: dict[str, Any]) -> str:
     """The nights by stage, and every ratio, as text."""
     lines = [f"{'':<34}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'written MB':>12}{'rows/s':>12}"]
-    nights = figures.get("nights", {"later_nights": []})
-    titled = [("first night", nights["first_night"])] if "first_night" in nights else []
-    for title, night in titled + [(f"night, {later['share']:.1%} changed", later) for later in nights["later_nights"]]:
+    titled = []
+    if nights := figures.get("nights"):
+        titled = [("first night", nights["first_night"])]
+        titled += [(f"night, {later['share']:.1%} changed", later) for later in nights["later_nights"]]
+    for title, night in titled:
         for name, used in [(title, night), *((f"  {name}", used) for name, used in night["stages"].items())]:
             lines.append(
                 f"{name:<34}{used['seconds']:>10,.1f}{used['cpu_seconds']:>10,.1f}{used['peak_mb']:>10,.0f}"

@@ -18,6 +18,7 @@
     {%- set incremental = execute and is_incremental() -%}
     {%- set pending = pending_load_ids() if incremental else [] -%}
     {%- set waiting = loads_of_waiting_groups(base, pending) if incremental else [] %}
+    {%- set of_these_loads = in_load_ids('_load_id', pending + waiting) if incremental else 'true' %}
     {%- set bookkeeping = ['_group_key', '_item_key', 'is_numbered', '_row_number', '_load_id', '_loaded_at'] -%}
     with new_rows as (
         select
@@ -95,14 +96,14 @@
     torn_loads as (
         select _load_id
         from {{ source('raw_exports', 'broken_lines') }}
-        where {{ in_load_ids('_load_id', pending + waiting) if incremental else 'true' }}
+        where {{ of_these_loads }}
         union
         select _load_id
         from {{ source('raw_exports', 'order_lines') }}
         where
             {{ to_text('order_id') }} is null
             and coalesce({{ to_text('sku') }}, {{ to_text('product_name') }}) is not null
-            and {{ in_load_ids('_load_id', pending + waiting) if incremental else 'true' }}
+            and {{ of_these_loads }}
     ),
 
     counted_loads as (

@@ -65,7 +65,7 @@ STEPS_AFTER = (
 _TRIED = 3
 # Shares of a night's usual processor time: what a night that another began takes at least, before the steps at its end,
 # and what dbt takes of it.
-_REACHED, _OF_DBT = 0.8, 0.2
+_REACHED, _OF_DBT = 0.8, 0.3
 # Moments so late in a night that it may be over before them.
 _LATE = 0.7
 
@@ -119,7 +119,7 @@ def torture(
             # The night was over before, so it is published.
             late[tonight[0].name] += 1
             if tonight[0].before is None:
-                tonight[0] = replace(tonight[0], share=tonight[0].share * 0.7)
+                tonight[0] = replace(tonight[0], share=tonight[0].share * 0.8)
             elif late[tonight[0].name] > _TRIED:
                 never.add(tonight.pop(0).name)
             waiting.extend(tonight)
@@ -153,13 +153,13 @@ def _in_order(kills: Iterable[Kill], rng: random.Random) -> list[Kill]:
     pull = {f"before {name}": place for place, (name, _) in enumerate(STEPS_OF_THE_PULL)}
 
     def place(kill: Kill) -> float:
-        if kill.name in pull:
-            return 0.2 + pull[kill.name] / 100
+        if kill.before:
+            return 0.2 + pull[kill.name] / 100 if kill.name in pull else 1 + rng.random()
         if kill.whom == "dbt":
             return 0.5 + kill.share / 2
-        if not kill.before and kill.share > _LATE:
+        if kill.share > _LATE:
             return 2 + kill.share
-        return kill.share if not kill.before and kill.share < 0.3 and rng.random() < 0.5 else 1 + rng.random()
+        return kill.share if kill.share < 0.3 and rng.random() < 0.5 else 1 + rng.random()
 
     return sorted(kills, key=place)
 

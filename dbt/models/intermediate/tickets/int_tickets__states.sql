@@ -102,7 +102,6 @@ published_ids as (
 
 ),
 
--- A desk writes down an order as the buyer says it, by its name or by its number; one that two orders have names none.
 told_names as (
 
     select order_name from tickets
@@ -111,6 +110,7 @@ told_names as (
 
 ),
 
+-- A desk writes down an order as the buyer says it, by its name or by its number; one that two orders have names none.
 named_orders as (
 
     select
