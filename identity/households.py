@@ -13,6 +13,7 @@ leans on the given name among strangers, for names come from one people's stock 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,22 @@ class Counted:
     counts: np.ndarray
 
 
-def count_patterns(levels: np.ndarray) -> Counted:
-    """Count the patterns of pairs, in their order."""
-    code = np.zeros(len(levels), dtype=np.int64)
-    for column in range(levels.shape[1]):
-        code = code * 6 + (levels[:, column].astype(np.int64) + 1)
-    _, first, counts = np.unique(code, return_index=True, return_counts=True)
-    return Counted(levels[first], counts.astype(np.float64))
+def count_patterns(parts: Iterable[np.ndarray]) -> Counted:
+    """Count the patterns of pairs, in their order. `parts`: levels of some pairs after the other."""
+    total: dict[int, tuple[np.ndarray, int]] = {}
+    for levels in parts:
+        code = np.zeros(len(levels), dtype=np.int64)
+        for column in range(levels.shape[1]):
+            code = code * 6 + (levels[:, column].astype(np.int64) + 1)
+        codes, first, counts = np.unique(code, return_index=True, return_counts=True)
+        for pattern, at, count in zip(codes.tolist(), first.tolist(), counts.tolist(), strict=True):
+            known = total.get(pattern)
+            total[pattern] = (known[0] if known else levels[at].copy(), count + (known[1] if known else 0))
+    patterns = [total[code] for code in sorted(total)]
+    return Counted(
+        np.array([levels for levels, _ in patterns], dtype=np.int8).reshape(-1, len(FIELDS)),
+        np.array([count for _, count in patterns], dtype=np.float64),
+    )
 
 
 def learn(candidates: Counted, strangers: Counted, pairs: float, profiles: int) -> Mixture:

@@ -11,11 +11,11 @@ its two records and the artefact only; which pairs are scored depends on the blo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,15 +26,16 @@ from identity.cluster import components
 from identity.contested import LARGEST, Evidence, hold_together
 from identity.households import Counted, Mixture, count_patterns, probability, speaks_against
 from identity.model import PAIR_SCHEMA, ModelError
-from identity.profiles import SEVERAL, Profiles, likely_features, profiles_of
+from identity.profiles import SEVERAL, Profiles, features_as_text, likely_features, profiles_of
 
-__all__ = ["LikelyModel", "fit_likely", "likely_features", "likely_pairs"]
+__all__ = ["Home", "LikelyModel", "fit_likely", "home_of", "likely_features", "likely_pairs"]
 
 SURE, DOUBTFUL = 0.7, 0.2
 FORMAT = 1
 LEAST_GROUPS = 50  # fewer tell nothing of how people write
 LEAST_PAIRS = 20  # of different groups that share something rare
 _SAMPLE = 100_000
+_PAIRS = 1_000_000  # compared at a time
 _MOST_INSIDE = 20  # pairs of a profile within its group that learning looks at
 _LEAST = 1e-7
 _SHARED_BY = 3  # groups from which on a value's frequency is stored
@@ -94,31 +95,31 @@ class LikelyModel:
         )
 
 
-def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyModel | None:
+def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     """Learn from records and the groups that exact values make, without labels; None where there is too little.
 
-    `features`: as `likely_features` gives them. `groups`: `record_key`, `customer_id`. Needed are 50 groups and 20
-    pairs of different groups that share something rare. The result depends on what the records state and on which of
-    them are together, not on their order, their keys or the groups' names.
+    Needed are 50 groups and 20 pairs of different groups that share something rare. The result depends on what the
+    records state and on which of them are together, not on their order, their keys or the groups' names.
     """
-    home = _Home(features, groups)
     common = {name: home.common(name) for name in SEVERAL}
-    home.profiles = home.profiles.without(common)
-    n = len(home.profiles)
-    blocks = neighbours.blocks_of(home.profiles)
+    profiles = home.stating(common)
+    n = len(profiles)
+    blocks = neighbours.blocks_of(profiles)
     limit = neighbours.limit_for(blocks, n)
     left, right = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
+    home.candidates = Candidates(common, limit, left, right)
+    del blocks
     if len(np.unique(home.group)) < LEAST_GROUPS or len(left) < LEAST_PAIRS:
         return None
     inside = home.inside()
     pairs = float(n * (n - 1) // 2)
     drawn = _random_pairs(n, seed)
     apart = (home.only_group[drawn[0]] != home.only_group[drawn[1]]) | (home.only_group[drawn[0]] < 0)
-    unseen = apart & ~np.isin(drawn[0] * n + drawn[1], left * n + right)
-    sample = count_patterns(alike.levels(home.profiles, drawn[0][unseen], drawn[1][unseen]))
+    unseen = apart & ~neighbours.among(drawn[0] * n + drawn[1], left * n + right)
+    sample = count_patterns(_levels(home, profiles, drawn[0][unseen], drawn[1][unseen]))
     times = max(pairs - len(left) - len(inside[0]), 0.0) / max(int(unseen.sum()), 1)
     left, right = np.concatenate([left, inside[0]]), np.concatenate([right, inside[1]])
-    candidates = count_patterns(alike.levels(home.profiles, left, right))
+    candidates = count_patterns(_levels(home, profiles, left, right))
     mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), pairs, n)
     frequencies, rare = {}, {}
     for name in _BY_CHANCE:
@@ -142,7 +143,7 @@ def fit_likely(features: pa.Table, groups: pa.Table, seed: int = 0) -> LikelyMod
     )
 
 
-def likely_pairs(features: pa.Table, model: LikelyModel, groups: pa.Table, touched: pa.Array | None = None) -> pa.Table:
+def likely_pairs(home: Home, model: LikelyModel, touched: pa.Array | None = None) -> pa.Table:
     """Pairs of records in different groups that may be one person: `left_record, right_record, probability,
     is_supported`, sorted.
 
@@ -150,27 +151,39 @@ def likely_pairs(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
     with the same probability as without it. `is_supported` then speaks of these pairs alone; over all pairs it is found
     by `supported`.
     """
-    return supported(score_likely(features, model, groups, touched), features, model, groups)
+    return supported(score_likely(home, model, touched), home, model)
 
 
-def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touched: pa.Array | None = None) -> pa.Table:
+def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None) -> pa.Table:
     """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
-    home = _Home(features, groups, model.common)
-    n = len(home.profiles)
+    profiles = home.stating(model.common)
+    n = len(profiles)
     wanted = None
-    wanted_record = np.ones(features.num_rows, dtype=bool)
+    wanted_record = np.ones(len(home.key), dtype=bool)
     if touched is not None:
         wanted_record = pc.is_in(home.key, value_set=touched.cast(pa.string())).to_numpy(zero_copy_only=False)
         wanted = np.zeros(n, dtype=bool)
-        wanted[home.profiles.of_record[wanted_record & (home.profiles.of_record >= 0)]] = True
-    blocks = neighbours.blocks_of(home.profiles, of=wanted)
-    left, right = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
+        wanted[profiles.of_record[wanted_record & (profiles.of_record >= 0)]] = True
+    known = home.candidates
+    if wanted is None and known is not None and (known.common, known.limit) == (model.common, model.block_limit):
+        left, right = known.left, known.right
+    else:
+        blocks = neighbours.blocks_of(profiles, of=wanted)
+        left, right = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
+        del blocks
     twins = np.flatnonzero(home.only_group < 0)
     if wanted is not None:
         twins = twins[wanted[twins]]
     left, right = np.concatenate([left, twins]), np.concatenate([right, twins])
-    score = _scores(home.profiles, model, left, right)
-    kept = score >= model.doubtful
+    likely: list[np.ndarray] = [np.empty(0, dtype=np.int64)]
+    scores: list[np.ndarray] = [np.empty(0)]
+    for begin, levels in zip(range(0, len(left), _PAIRS), _levels(home, profiles, left, right), strict=True):
+        span = slice(begin, begin + _PAIRS)
+        score = _scores(profiles, model, left[span], right[span], levels)
+        kept = np.flatnonzero(score >= model.doubtful)
+        likely.append(begin + kept)
+        scores.append(score[kept])
+    kept, score = np.concatenate(likely), np.concatenate(scores)
     one, other, of_pair = home.records_of(left[kept], right[kept])
     touching = wanted_record[one] | wanted_record[other]
     one, other, of_pair = one[touching], other[touching], of_pair[touching]
@@ -180,41 +193,42 @@ def score_likely(features: pa.Table, model: LikelyModel, groups: pa.Table, touch
         {
             "left_record": pc.if_else(in_order, a, b),
             "right_record": pc.if_else(in_order, b, a),
-            "probability": score[kept][of_pair],
+            "probability": score[of_pair],
         },
         schema=PAIR_SCHEMA,
     ).sort_by([("left_record", "ascending"), ("right_record", "ascending")])
 
 
-def shifted(before: pa.Table, features: pa.Table, model: LikelyModel) -> pa.Array:
+def shifted(home: Home, came: np.ndarray, model: LikelyModel) -> pa.Array:
     """Keys of records between which pairs may have come or gone though they state what they did.
 
-    `before`, `features`: of last night and tonight. A block that crossed its limit, or a slip between two values that
-    was or is no longer looked at, takes and gives pairs of records that nothing else happened to.
+    `came`: which of the home's records state tonight what they did not last night. A block that crossed its limit, or a
+    slip between two values that was or is no longer looked at, takes and gives pairs of records that nothing else
+    happened to.
     """
-    profiles = profiles_of(pa.concat_tables([before, features])).without(model.common)
-    n = len(profiles)
-    nights = profiles.of_record[: before.num_rows], profiles.of_record[before.num_rows :]
-    counts = [np.bincount(of_record[of_record >= 0], minlength=n) for of_record in nights]
+    profiles = home.both_nights.without(model.common)
+    n, of_record = len(profiles), profiles.of_record[: len(home.key)]
+    now = _counted(of_record, n)
+    counts = now - _counted(of_record[came], n) + _counted(profiles.of_record[len(home.key) :], n), now
     # A block that nobody came to or left is as it was.
     came_or_went = (counts[0] > 0) != (counts[1] > 0)
     blocks = [neighbours.blocks_of(profiles, count > 0, came_or_went) for count in counts]
     marks = [neighbours.live_marks(found, n, model.block_limit) for found in blocks]
     moved = (marks[0] != marks[1]) | ((counts[0] <= _MOST_ALIKE) != (counts[1] <= _MOST_ALIKE))
     moved = np.append(moved, False)
-    return features["record_key"].combine_chunks().filter(pa.array(moved[nights[1]]))
+    return home.key.filter(pa.array(moved[of_record]))
 
 
-def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: pa.Table) -> pa.Table:
+def supported(pairs: pa.Table, home: Home, model: LikelyModel) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
-    home = _Home(features, groups, model.common)
+    profiles = home.stating(model.common)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
         for c in ("left_record", "right_record")
     ]
     group = home.group
     strong = pairs["probability"].to_numpy() >= model.sure
-    n_groups, n = int(group.max(initial=-1)) + 1, len(home.profiles)
+    n_groups, n = int(group.max(initial=-1)) + 1, len(profiles)
     union = components(n_groups, group[ends[0][strong]], group[ends[1][strong]]).astype(np.int64)
     size = np.bincount(union, minlength=1)
     node_group, node_profile = home.nodes()
@@ -225,8 +239,8 @@ def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: p
     a, b = node_profile[left], node_profile[right]
     distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
     a, b = distinct // max(n, 1), distinct % max(n, 1)
-    levels = alike.levels(home.profiles, a, b)
-    rarity = _rarity(home.profiles, model, a, b, levels)
+    levels = np.concatenate([np.empty((0, len(alike.LEVELS)), dtype=np.int8), *_levels(home, profiles, a, b)])
+    rarity = _rarity(profiles, model, a, b, levels)
     evidence = Evidence(node_group[left], node_group[right], levels[of_pair], rarity[of_pair])
 
     def judge(levels: np.ndarray, rarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,19 +250,38 @@ def supported(pairs: pa.Table, features: pa.Table, model: LikelyModel, groups: p
     return pairs.append_column("is_supported", pa.array(label[group[ends[0]]] == label[group[ends[1]]]))
 
 
-class _Home:
+def home_of(features: pa.Table, groups: pa.Table) -> Home:
+    """The home of some records. `features`: as `likely_features` gives them; `groups`: `record_key`, `customer_id`."""
+    return Home(features_as_text(features), groups)
+
+
+class Candidates(NamedTuple):
+    """Pairs of profiles worth comparing, with common values left out and up to a limit."""
+
+    common: dict[str, list[str]]
+    limit: int
+    left: np.ndarray
+    right: np.ndarray
+
+
+class Home:
     """Records, the profiles they show and the groups they are in."""
 
-    def __init__(self, features: pa.Table, groups: pa.Table, common: Mapping[str, Sequence[str]] | None = None) -> None:
-        """`common`: values by field that count as not stated."""
-        self.key = features["record_key"].combine_chunks()
-        if isinstance(self.key, pa.ChunkedArray):
-            self.key = pa.array([], pa.string())
-        self.profiles: Profiles = profiles_of(features).without(common or {})
-        at = pc.index_in(self.key, value_set=groups["record_key"].combine_chunks().cast(pa.string()))
+    def __init__(self, stated: pa.Table, groups: pa.Table, gone: pa.Array | None = None) -> None:
+        """`stated`: `record_key`, `stated`, as `features_as_text` gives them. `groups`: `record_key`, `customer_id`.
+
+        `gone`: what records stated last night that are gone or state something else, for `shifted`.
+        """
+        self.key = _strings(stated["record_key"])
+        gone = pa.array([], pa.string()) if gone is None else _strings(gone)
+        self.both_nights = profiles_of(pa.concat_arrays([_strings(stated["stated"]), gone]))
+        self.profiles: Profiles = self.both_nights.first(len(self.key)) if len(gone) else self.both_nights
+        self.compared = alike.Compared()
+        self.candidates: Candidates | None = None
+        at = pc.index_in(self.key, value_set=_strings(groups["record_key"]))
         if at.null_count:
             raise ModelError(f"{at.null_count} of the records are in no group. Give the members of their resolution.")
-        names = groups["customer_id"].combine_chunks().cast(pa.string()).take(at)
+        names = _strings(groups["customer_id"]).take(at)
         self.group = names.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
         shown = np.flatnonzero(self.profiles.of_record >= 0)
         n = len(self.profiles)
@@ -256,6 +289,10 @@ class _Home:
         np.minimum.at(low, self.profiles.of_record[shown], self.group[shown])
         np.maximum.at(high, self.profiles.of_record[shown], self.group[shown])
         self.only_group = np.where(low == high, low, -1)
+
+    def stating(self, common: Mapping[str, Sequence[str]]) -> Profiles:
+        """The profiles without values, by field, that are so common that they say nothing."""
+        return self.profiles.without(common)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Every group with every profile its records show."""
@@ -332,8 +369,16 @@ class _Home:
         return {self.profiles.texts[name][code]: _six((names[code] - _MOST_NAMES) / total) for code in crowded}
 
 
-def _scores(profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    levels = alike.levels(profiles, left, right)
+def _levels(home: Home, profiles: Profiles, left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
+    """The levels of some pairs after the other: those of all pairs are too many to hold."""
+    for begin in range(0, len(left), _PAIRS):
+        span = slice(begin, begin + _PAIRS)
+        yield alike.levels(profiles, left[span], right[span], home.compared)
+
+
+def _scores(
+    profiles: Profiles, model: LikelyModel, left: np.ndarray, right: np.ndarray, levels: np.ndarray
+) -> np.ndarray:
     rarity = _rarity(profiles, model, left, right, levels)
     return np.round(probability(levels, model.mixture, _summed(rarity)), 9)
 
@@ -355,6 +400,15 @@ def _rarity(
             share = np.array([known.get(text, model.rare[name]) for text in profiles.texts[name]])
             rarity[equal, at] = np.log(np.maximum(share, _LEAST)[profiles.single[name][left[equal]]] / usual)
     return rarity
+
+
+def _strings(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return pa.array([], pa.string()) if isinstance(combined, pa.ChunkedArray) else combined.cast(pa.string())
+
+
+def _counted(of_record: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(of_record[of_record >= 0], minlength=n)
 
 
 def _pairs_across(union: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -35,35 +35,34 @@ class NightPairs:
     def __init__(self, tonight: Tonight) -> None:
         self._tonight = tonight
         self._model: LikelyModel | None = None
-        self._features: pa.Table | None = None
         self.groups: pa.Table | None = None  # `record_key`, `exact_group`
         self.stated = pa.table({name: pa.nulls(0, pa.string()) for name in ("record_key", "stated")})
         self.pairs = pa.table({name: pa.nulls(0, COLUMNS.field(name).type) for name in _PAIR_COLUMNS})
 
     def of_all(self, groups: pa.Table) -> Likely | None:
         """All pairs, from the groups of all records; the model is learned where there is none and may be one."""
-        from identity.likely import LikelyModel, fit_likely, likely_features, likely_pairs
+        from identity.likely import Home, LikelyModel, fit_likely, likely_features, likely_pairs
         from identity.profiles import features_as_text
 
         query, given = self._tonight.query, self._tonight.model
         self.groups = self._exact_groups(groups)
         if given is None and not self._tonight.may_learn:
             return None
-        features = likely_features(query("from records"), query("from assertions"))
-        named = self.groups.rename_columns(["record_key", "customer_id"])
-        self._model = LikelyModel.from_json(given) if given is not None else fit_likely(features, named)
+        stated = features_as_text(likely_features(query("from records"), query("from assertions")))
+        home = Home(stated, self.groups.rename_columns(["record_key", "customer_id"]))
+        self._model = LikelyModel.from_json(given) if given is not None else fit_likely(home)
         if self._model is None:
             return None
-        self.stated = features_as_text(features)
-        return self._likely(likely_pairs(features, self._model, named))
+        self.stated = stated
+        return self._likely(likely_pairs(home, self._model))
 
     def of_some(self, groups: pa.Table, changed: pa.Table, reached: pa.Table) -> None:
         """The pairs of all records, scored where they may be others than last night; `is_supported` is not known yet.
 
         `groups`: of the records that are reached. Of the others groups, features and pairs are as they were.
         """
-        from identity.likely import LikelyModel, likely_features, score_likely, shifted
-        from identity.profiles import features_as_text, features_of_text
+        from identity.likely import Home, LikelyModel, likely_features, score_likely, shifted
+        from identity.profiles import features_as_text
 
         query = self._tonight.query
         self.groups = self._exact_groups(
@@ -75,19 +74,23 @@ class NightPairs:
             )
         )
         self._model = LikelyModel.from_json(self._tonight.model or "")
-        stated = query("select record_key, stated from last where part = 'member' and stated is not null")
-        new = likely_features(rows_of(query, "records", changed), rows_of(query, "assertions", changed))
-        self.stated = query(
-            "from stated semi join records using (record_key) anti join changed using (record_key) union all from new",
-            stated=stated,
-            changed=changed,
-            new=features_as_text(new),
+        new = features_as_text(
+            likely_features(rows_of(query, "records", changed), rows_of(query, "assertions", changed))
         )
-        self._features = features_of_text(self.stated)
-        news = shifted(features_of_text(stated), self._features, self._model)
+        before = "select record_key, stated from last where part = 'member' and stated is not null"
+        self.stated = query(
+            f"from ({before}) semi join records using (record_key) anti join changed using (record_key)"
+            " union all from new order by record_key",
+            changed=changed,
+            new=new,
+        )
+        gone = query(f"from ({before}) anti join stated using (record_key, stated)", stated=self.stated)
+        came = query(f"from new anti join ({before}) using (record_key, stated)", new=new)["record_key"]
+        home = Home(self.stated, self.groups.rename_columns(["record_key", "customer_id"]), gone["stated"])
+        has_come = pc.is_in(home.key, value_set=came.combine_chunks()).to_numpy(zero_copy_only=False)
+        news = shifted(home, has_come, self._model)
         looked_at = query("from reached union from news", reached=reached, news=pa.table({"record_key": news}))
-        named = self.groups.rename_columns(["record_key", "customer_id"])
-        fresh = score_likely(self._features, self._model, named, looked_at["record_key"].combine_chunks())
+        fresh = score_likely(home, self._model, looked_at["record_key"].combine_chunks())
         self.pairs = query(
             "select left_record, right_record, probability as score, null::boolean as links from fresh union all"
             " select left_record, right_record, score, null from last"
@@ -99,10 +102,10 @@ class NightPairs:
 
     def of_these(self, groups: pa.Table) -> Likely | None:
         """The pairs among the records of these groups."""
-        if self._model is None or self._features is None:
+        if self._model is None:
             self.groups = self._exact_groups(groups)
             return None
-        from identity.likely import supported
+        from identity.likely import Home, supported
 
         query = self._tonight.query
         pairs = query(
@@ -111,9 +114,11 @@ class NightPairs:
             scored=self.pairs,
             groups=groups,
         )
-        features = self._features.filter(pc.is_in(self._features["record_key"], value_set=groups["record_key"]))
-        named = self._exact_groups(groups).rename_columns(["record_key", "customer_id"])
-        return self._likely(supported(pairs, features, self._model, named))
+        stated = query(
+            "from stated semi join groups using (record_key) order by record_key", stated=self.stated, groups=groups
+        )
+        home = Home(stated, self._exact_groups(groups).rename_columns(["record_key", "customer_id"]))
+        return self._likely(supported(pairs, home, self._model))
 
     def parts(self) -> dict[str, pa.Table]:
         """The rows of the kept table that speak of pairs and model."""

@@ -31,6 +31,7 @@ FEATURE_SCHEMA = pa.schema(
 _STATED = ("given_name", "full_name", "family_name")
 _LONGEST = 300
 _BREAK, _INNER = "\x1f", "\x1e"
+_SLICE = 500_000  # profiles taken apart at a time
 
 
 def likely_features(records: pa.Table, assertions: pa.Table) -> pa.Table:
@@ -71,19 +72,19 @@ def features_as_text(features: pa.Table) -> pa.Table:
     return pa.table({"record_key": _array(features["record_key"]), "stated": stated})
 
 
-def features_of_text(kept: pa.Table) -> pa.Table:
-    """The features that `features_as_text` made texts of, by record key."""
-    kept = kept.sort_by("record_key")
-    parts = pc.split_pattern(_array(kept["stated"]), _BREAK)
-    columns: dict[str, pa.Array] = {"record_key": _array(kept["record_key"])}
+def taken_apart(stated: pa.ChunkedArray | pa.Array) -> dict[str, pa.Array]:
+    """The columns of the features that `features_as_text` made texts of."""
+    stated = _array(stated)
+    parts = pc.split_pattern(stated, _BREAK)
+    columns: dict[str, pa.Array] = {}
     for at, name in enumerate((*SINGLE, *SEVERAL)):
-        text = pc.list_element(parts, at) if len(kept) else pa.array([], pa.string())
+        text = pc.list_element(parts, at) if len(stated) else pa.array([], pa.string())
         if name in SINGLE:
             columns[name] = pc.if_else(pc.equal(text, ""), None, text)
         else:
             split = pc.split_pattern(text, _INNER)
             columns[name] = pc.if_else(pc.equal(text, ""), pa.scalar([], split.type), split)
-    return pa.table(columns, schema=FEATURE_SCHEMA)
+    return columns
 
 
 def _text(table: pa.Table, name: str) -> pa.Array:
@@ -118,7 +119,7 @@ def _latest(assertions: pa.Table, kind: str, key: pa.Array, region: pa.Array) ->
     value = _normalised(kind, _text(rows, "value"), region.take(pa.array(of)) if kind == "phone" else None)
     used = micros(rows["last_at"] if "last_at" in rows.column_names else rows["first_at"])
     used = np.where(used == NO_TIME, np.iinfo(np.int64).min + 1, used)
-    code = _codes_in_order(value)
+    code = _in_order(pa.chunked_array([value.dictionary_encode()]))[0]
     kept = np.flatnonzero(code >= 0)
     kept = kept[np.lexsort((code[kept], -used[kept], of[kept]))]
     # Of a value given twice the latest counts.
@@ -170,35 +171,54 @@ class Profiles:
             several[name] = np.where(gone[several[name]], -1, several[name])
         return Profiles(self.of_record, self.single, several, self.texts)
 
+    def first(self, records: int) -> Profiles:
+        """The profiles of the first so many records, as if there were no others."""
+        there = np.zeros(len(self) + 1, dtype=bool)
+        there[self.of_record[:records]] = True
+        there[-1] = False
+        place = np.append(np.cumsum(there[:-1]) - 1, -1)
+        return Profiles(
+            place[self.of_record[:records]],
+            {name: codes[there[:-1]] for name, codes in self.single.items()},
+            {name: codes[there[:-1]] for name, codes in self.several.items()},
+            self.texts,
+        )
 
-def profiles_of(features: pa.Table) -> Profiles:
-    """Group records that state the same. The result does not depend on the order or the keys of the records."""
-    n = features.num_rows
-    columns = {name: _array(features[name]) for name in SINGLE}
-    lists = {name: _array(features[name]) for name in SEVERAL}
-    joined = pc.binary_join_element_wise(
-        *columns.values(),
-        *(pc.binary_join(column, _INNER) for column in lists.values()),
-        _BREAK,
-        null_handling="replace",
-        null_replacement="",
-    )
-    content = _codes_in_order(joined)
-    nothing = pc.equal(joined, _BREAK * (len(columns) + len(lists) - 1)).to_numpy(zero_copy_only=False)
-    of_record = np.full(n, -1, dtype=np.int64)
-    distinct, first, inverse = np.unique(content[~nothing], return_index=True, return_inverse=True)
-    of_record[~nothing] = inverse
-    rows = np.flatnonzero(~nothing)[first]
+
+def profiles_of(stated: pa.ChunkedArray | pa.Array) -> Profiles:
+    """Group records that state the same; `stated`: as `features_as_text` gives it. The profiles do not depend on the
+    order of the records."""
+    stated = _array(stated)
+    n = len(stated)
+    order = pc.sort_indices(stated)
+    ordered = stated.take(order)
+    is_new = np.ones(n, dtype=bool)
+    is_new[1:] = pc.not_equal(ordered.slice(1), ordered.slice(0, max(n - 1, 0))).to_numpy(zero_copy_only=False)
+    says = pc.not_equal(ordered, _BREAK * (len(SINGLE) + len(SEVERAL) - 1)).to_numpy(zero_copy_only=False)
+    is_new &= says
+    of_record = np.empty(n, dtype=np.int64)
+    of_record[order.to_numpy()] = np.where(says, np.cumsum(is_new) - 1, -1)
+    distinct = ordered.filter(pa.array(is_new))
+    del ordered, order
+    coded: dict[str, list[pa.DictionaryArray]] = {name: [] for name in (*SINGLE, *SEVERAL)}
+    counts: dict[str, list[np.ndarray]] = {name: [] for name in SEVERAL}
+    # Some at a time: taken apart a text needs several times its own space.
+    for begin in range(0, max(len(distinct), 1), _SLICE):
+        for name, column in taken_apart(distinct.slice(begin, _SLICE)).items():
+            if name in SEVERAL:
+                counts[name].append(pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64))
+                column = column.flatten()
+            coded[name].append(column.dictionary_encode())
     single, several, texts = {}, {}, {}
-    for name, column in columns.items():
-        single[name], texts[name] = _coded(column.take(pa.array(rows)))
-    for name, column in lists.items():
-        chosen = column.take(pa.array(rows))
-        code, texts[name] = _coded(chosen.flatten())
+    for name, chunks in coded.items():
+        codes, texts[name] = _in_order(pa.chunked_array(chunks).unify_dictionaries())
+        if name in SINGLE:
+            single[name] = codes
+            continue
+        size = np.concatenate(counts[name])
         table = np.full((len(distinct), MOST_VALUES), -1, dtype=np.int64)
-        counts = pc.fill_null(pc.list_value_length(chosen), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        row = np.repeat(np.arange(len(distinct)), counts)
-        table[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = code
+        row = np.repeat(np.arange(len(distinct)), size)
+        table[row, np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)] = codes
         several[name] = table
     return Profiles(of_record, single, several, texts)
 
@@ -207,15 +227,17 @@ def _array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _coded(column: pa.Array) -> tuple[np.ndarray, list[str]]:
-    return _codes_in_order(column), sorted(pc.unique(pc.drop_null(column)).to_pylist())
-
-
-def _codes_in_order(column: pa.Array) -> np.ndarray:
-    """Distinct values as integers in the order of their text, from 0 without gaps; -1 for null."""
-    coded = column.dictionary_encode()
-    texts = coded.dictionary.to_pylist()
-    place = np.empty(len(texts) + 1, dtype=np.int64)
-    place[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+def _in_order(coded: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Codes of values in the order of their text, from 0 without gaps, -1 for null; and the text of each code."""
+    if coded.num_chunks == 0:
+        return np.empty(0, dtype=np.int64), []
+    dictionary = coded.chunk(0).dictionary
+    order = pc.sort_indices(dictionary)
+    place = np.empty(len(dictionary) + 1, dtype=np.int64)
+    place[order.to_numpy()] = np.arange(len(dictionary))
     place[-1] = -1
-    return place[pc.fill_null(coded.indices, len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)]
+    indices = [
+        pc.fill_null(chunk.indices.cast(pa.int64()), len(dictionary)).to_numpy(zero_copy_only=False)
+        for chunk in coded.chunks
+    ]
+    return place[np.concatenate(indices)], dictionary.take(order).to_pylist()

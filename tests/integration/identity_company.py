@@ -29,7 +29,7 @@ from dagster_project.defs.ingest import _prepare_warehouse, _pull_all
 from dagster_project.night import Night
 from identity.cluster import components
 from identity.evaluate import measure
-from identity.likely import fit_likely, likely_features, likely_pairs
+from identity.likely import fit_likely, home_of, likely_features, likely_pairs
 from ingestion.demo import Company
 from ingestion.demo.nights import LANDING_FOLDERS
 from ingestion.demo.noise import NoiseRates
@@ -102,9 +102,10 @@ def figures(inputs: Mapping[str, pa.Table], seed: int = 0) -> Figures:
 
     exact = resolved()
     features = likely_features(records, assertions)
-    model = fit_likely(features, exact.members, seed)
+    home = home_of(features, exact.members)
+    model = fit_likely(home, seed)
     assert model is not None
-    pairs = likely_pairs(features, model, exact.members)
+    pairs = likely_pairs(home, model)
     found = resolved(pairs=pairs, sure=model.sure, doubtful=model.doubtful)
     known = _known(records, inputs["truth"])
     keys = known["record_key"].to_pylist()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.likely import LikelyModel, fit_likely, likely_features, likely_pairs, score_likely
+from identity.likely import LikelyModel, fit_likely, home_of, likely_features, likely_pairs, score_likely
 from identity.model import ModelError
 from identity.neighbours import one_slip_pairs, pairs_within
 
@@ -72,7 +72,7 @@ def members(group: dict[str, str]) -> pa.Table:
 def usual() -> tuple[pa.Table, pa.Table, LikelyModel]:
     records, assertions, group = home()
     features = likely_features(table(records), table(assertions))
-    model = fit_likely(features, members(group), 0)
+    model = fit_likely(home_of(features, members(group)), 0)
     assert model is not None
     return features, members(group), model
 
@@ -108,7 +108,7 @@ def test_a_record_states_its_own_rows_in_one_form() -> None:
 
 def test_notes_with_name_and_street_belong_to_their_person_and_not_to_the_other_of_a_couple(usual: Any) -> None:
     features, groups, model = usual
-    pairs = likely_pairs(features, model, groups).to_pylist()
+    pairs = likely_pairs(home_of(features, groups), model).to_pylist()
     sure = {
         (p["left_record"], p["right_record"]) for p in pairs if p["probability"] >= model.sure and p["is_supported"]
     }
@@ -131,14 +131,14 @@ def test_a_receipt_without_a_name_goes_to_neither_of_two_who_use_its_phone(usual
         assertions.append(assertion(key, "phone", "+4917012345678"))
         group[key] = key
     features = likely_features(table(records), table(assertions))
-    found = likely_pairs(features, model, members(group)).to_pylist()
+    found = likely_pairs(home_of(features, members(group)), model).to_pylist()
     of_till = [p for p in found if "till/" in p["left_record"] + p["right_record"]]
     assert of_till
     assert not any(p["is_supported"] for p in of_till)
     only = {key: name for key, name in group.items() if key != "two/1"}
     kept = [row for row in records if row["record_key"] != "two/1"]
     said = [row for row in assertions if row["record_key"] != "two/1"]
-    found = likely_pairs(likely_features(table(kept), table(said)), model, members(only)).to_pylist()
+    found = likely_pairs(home_of(likely_features(table(kept), table(said)), members(only)), model).to_pylist()
     of_till = [p for p in found if "till/" in p["left_record"] + p["right_record"]]
     assert of_till
     assert all(p["is_supported"] for p in of_till)
@@ -147,23 +147,23 @@ def test_a_receipt_without_a_name_goes_to_neither_of_two_who_use_its_phone(usual
 def test_pairs_within_a_group_are_not_looked_at(usual: Any) -> None:
     features, _, model = usual
     one = members(dict.fromkeys(features["record_key"].to_pylist(), "everybody"))
-    assert likely_pairs(features, model, one).num_rows == 0
+    assert likely_pairs(home_of(features, one), model).num_rows == 0
 
 
 def test_too_little_teaches_nothing() -> None:
     records, assertions, group = home(10)
     features = likely_features(table(records), table(assertions))
-    assert fit_likely(features, members(group), 0) is None
+    assert fit_likely(home_of(features, members(group)), 0) is None
     empty = likely_features(table(records).slice(0, 0), table(assertions).slice(0, 0))
-    assert fit_likely(empty, members({}).cast(pa.schema([("record_key", pa.string()), ("customer_id", pa.string())])))\
-        is None  # fmt: skip
+    nobody = members({}).cast(pa.schema([("record_key", pa.string()), ("customer_id", pa.string())]))
+    assert fit_likely(home_of(empty, nobody)) is None
 
 
 def test_a_stored_model_scores_alike(usual: Any) -> None:
     features, groups, model = usual
     again = LikelyModel.from_json(model.to_json())
     assert again.to_json() == model.to_json()
-    assert rows(likely_pairs(features, again, groups)) == rows(likely_pairs(features, model, groups))
+    assert rows(likely_pairs(home_of(features, groups), again)) == rows(likely_pairs(home_of(features, groups), model))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "kind": "likely"}', '{"format": 9, "kind": "likely"}'])
@@ -189,9 +189,9 @@ def test_order_labels_and_duplicates_do_not_matter(die: random.Random) -> None:
         (other_records, other_assertions, {label[key]: "x" + name for key, name in group.items()}),
     ):
         features = likely_features(table(some), table(said))
-        model = fit_likely(features, members(groups), 0)
+        model = fit_likely(home_of(features, members(groups)), 0)
         assert model is not None
-        found.append((model.to_json(), likely_pairs(features, model, members(groups)).to_pylist()))
+        found.append((model.to_json(), likely_pairs(home_of(features, members(groups)), model).to_pylist()))
     assert found[0][0] == found[1][0]
     named = [
         (*sorted((label[p["left_record"]], label[p["right_record"]])), p["probability"], p["is_supported"])
@@ -206,16 +206,16 @@ def test_touched_records_get_exactly_the_pairs_of_a_full_run(usual: Any, data: s
     features, groups, model = usual
     keys = features["record_key"].to_pylist()
     touched = set(data.draw(st.lists(st.sampled_from(keys), max_size=20)))
-    found = score_likely(features, model, groups, pa.array(sorted(touched), pa.string()))
-    full = rows(score_likely(features, model, groups))
+    found = score_likely(home_of(features, groups), model, pa.array(sorted(touched), pa.string()))
+    full = rows(score_likely(home_of(features, groups), model))
     assert rows(found) == [row for row in full if row[0] in touched or row[1] in touched]
 
 
 def test_a_score_depends_on_its_two_records_alone(usual: Any) -> None:
     features, groups, model = usual
-    scores = {row[:2]: row[2] for row in rows(score_likely(features, model, groups))}
+    scores = {row[:2]: row[2] for row in rows(score_likely(home_of(features, groups), model))}
     few = features.slice(0, 120)
-    for row in rows(score_likely(few, model, groups)):
+    for row in rows(score_likely(home_of(few, groups), model)):
         assert scores[row[:2]] == row[2]
 
 

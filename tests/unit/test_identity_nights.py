@@ -19,7 +19,7 @@ from jinja2 import Environment
 
 from identity import likely, neighbours
 from identity.kept import COLUMNS, Tonight, asking
-from identity.likely import fit_likely, likely_features
+from identity.likely import fit_likely, home_of, likely_features
 from identity.nights import delta, whole
 from tests.unit.resolution_by_definition import (
     KEY,
@@ -194,7 +194,7 @@ def model() -> str:
     records, assertions = stated(list({row[0]: row for row in rows}.values()))
     features = likely_features(records, assertions)
     groups = pa.table({"record_key": features["record_key"], "customer_id": features["record_key"]})
-    learned = fit_likely(features, groups)
+    learned = fit_likely(home_of(features, groups))
     assert learned is not None
     return learned.to_json()
 
