@@ -17,13 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.measuring import clock, peak_mb, rounds, said_by, since
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Numeric and Arrow packages are imported where they are used: a process counts the memory of the one that started it.
 
@@ -156,19 +159,18 @@ def night(database: Path, number: int, models: str) -> None:
     before = clock()
     tonight = _tonight(session, number, models)
     if number == 1:
-        rows = identity.whole(tonight)
-        session.execute("create or replace table kept as from rows")
+        rows = _added(tonight.query, identity.whole(tonight))
+        session.execute("create or replace table kept as from fresh")
         session.execute(
             "create or replace table published as select record_key, 1 as night from kept where part = 'member'"
         )
     else:
-        rows = identity.delta(tonight)
-        session.execute("create temp table fresh as from rows")
+        rows = _added(tonight.query, identity.delta(tonight))
         strategies: Any = Environment().from_string((PROJECT / "dbt/macros/incremental_strategies.sql").read_text())
         columns = [{"quoted": name} for name in session.table("kept").columns]
         relations = {"target_relation": "kept", "temp_relation": "fresh", "dest_columns": columns}
         session.execute(strategies.module.get_incremental_replace_gone_sql(relations))
-    found = {**since(before), "rows": rows.num_rows, "peak_mb": peak_mb()}
+    found = {**since(before), "rows": rows, "peak_mb": peak_mb()}
     counts = dict(session.execute("select part, count(*) from kept group by part").fetchall())
     print(json.dumps({**found, "customers": _customers(session), "probable_pairs": counts.get("pair", 0)}))
 
@@ -180,13 +182,23 @@ def compare(database: Path, models: str) -> None:
     import identity
 
     session = duckdb.connect(str(database), config={"threads": 2})
-    rows = identity.whole(_tonight(session, 2, models))
-    session.register("anew", rows)
+    tonight = _tonight(session, 2, models)
+    rows = _added(tonight.query, identity.whole(tonight))
+    session.execute("create temp view anew as from fresh")
     for one, other in (("kept", "anew"), ("anew", "kept")):
         extra = session.sql(f"from {one} except all from {other}").fetchall()
         if extra:
             raise SystemExit(f"{len(extra)} rows are in {one} and not in {other}; the first: {extra[0]}")
-    print(rows.num_rows)
+    print(rows)
+
+
+def _added(query: Any, parts: Iterator[pa.Table]) -> int:
+    """Put all that a night gives out into the table `fresh`; how many rows that are."""
+    rows = 0
+    for part in parts:
+        query.add("fresh", part)
+        rows += part.num_rows
+    return rows
 
 
 def _tonight(session: Any, number: int, models: str) -> Any:

@@ -6,14 +6,12 @@ replaces (`nights`), its probable pairs (`night_pairs`), where the table is kept
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-
-# SQL, and small tables by the names that it gives them.
-Query = Callable[..., pa.Table]
 
 COLUMNS = pa.schema(
     {
@@ -49,6 +47,48 @@ COLUMNS = pa.schema(
 GONE = "gone"  # the part of a delta that names what goes
 
 
+class Query:
+    """Questions in SQL, with small tables by the names that it gives them, and what is large and kept for a while.
+
+    What is kept lies in temporary tables of the connection, so that DuckDB moves it out of memory where it needs to.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __call__(self, sql: str, **small: pa.Table) -> pa.Table:
+        """The answer."""
+        with self._knowing(small):
+            answer: pa.Table = self._session.sql(sql).to_arrow_table()
+        return answer
+
+    def keep(self, name: str, sql: str, **small: pa.Table) -> None:
+        """Keep an answer as a table, in place of what has that name."""
+        with self._knowing(small):
+            self._session.execute(f"create or replace temp table {name} as {sql}")
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Put rows to those that are kept, the first ones as well."""
+        with self._knowing({"added": table}):
+            self._session.execute(f"create temp table if not exists {name} as from added limit 0")
+            self._session.execute(f"insert into {name} from added")
+
+    def drop(self, *names: str) -> None:
+        """Keep these tables no longer."""
+        for name in names:
+            self._session.execute(f"drop table if exists temp.{name}")
+
+    @contextmanager
+    def _knowing(self, small: Mapping[str, pa.Table]) -> Iterator[None]:
+        for name, table in small.items():
+            self._session.register(name, table)
+        try:
+            yield
+        finally:
+            for name in small:
+                self._session.unregister(name)
+
+
 @dataclass(frozen=True)
 class Tonight:
     """What a night resolves; columns as for `resolve`.
@@ -70,18 +110,7 @@ class Tonight:
 
 def asking(session: Any) -> Query:
     """Questions to a DuckDB connection that knows the large tables."""
-
-    def query(sql: str, **small: pa.Table) -> pa.Table:
-        for name, table in small.items():
-            session.register(name, table)
-        try:
-            answer: pa.Table = session.sql(sql).to_arrow_table()
-        finally:
-            for name in small:
-                session.unregister(name)
-        return answer
-
-    return query
+    return Query(session)
 
 
 def rows_of(query: Query, name: str, keys: pa.Table) -> pa.Table:

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.exact import one_row_per_record
 from identity.features import BIRTH, CODE, FAMILY, FULL, GIVEN, KINDS
 from identity.hashed import HASHED_TYPES, hashes_in
 from identity.normalise import known_types, tidy
-from identity.resolution import Resolution, one_row_per_record, resolve
+from identity.resolution import Resolution, resolve
 from identity.rules import (
     BLOCKED_COLUMNS,
     OVERRIDE_COLUMNS,

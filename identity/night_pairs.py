@@ -35,26 +35,31 @@ class NightPairs:
     def __init__(self, tonight: Tonight) -> None:
         self._tonight = tonight
         self._model: LikelyModel | None = None
-        self.groups: pa.Table | None = None  # `record_key`, `exact_group`
         self.stated = pa.table({name: pa.nulls(0, pa.string()) for name in ("record_key", "stated")})
         self.pairs = pa.table({name: pa.nulls(0, COLUMNS.field(name).type) for name in _PAIR_COLUMNS})
 
-    def of_all(self, groups: pa.Table) -> Likely | None:
-        """All pairs, from the groups of all records; the model is learned where there is none and may be one."""
-        from identity.likely import Home, LikelyModel, fit_likely, likely_features, likely_pairs
-        from identity.profiles import features_as_text
+    def stated_by(self, records: pa.Table, assertions: pa.Table) -> pa.Table:
+        """What is compared of some records; nothing on a night without a model."""
+        if self._tonight.model is None and not self._tonight.may_learn:
+            return self.stated
+        from identity.profiles import features_as_text, likely_features
 
+        return features_as_text(likely_features(records, assertions))
+
+    def of_all(self, stated: str, groups: str) -> Likely | None:
+        """All pairs; the model is learned where there is none and may be one.
+
+        `stated`, `groups`: names of tables with what is compared of all records, and with their exact groups.
+        """
         query, given = self._tonight.query, self._tonight.model
-        self.groups = self._exact_groups(groups)
         if given is None and not self._tonight.may_learn:
             return None
-        stated = features_as_text(likely_features(query("from records"), query("from assertions")))
-        home = Home(stated, self.groups.rename_columns(["record_key", "customer_id"]))
+        from identity.likely import Home, LikelyModel, fit_likely, likely_pairs
+
+        named = f"select record_key, exact_group as customer_id from {groups} semi join {stated} using (record_key)"
+        home = Home(query(f"from {stated} order by record_key"), query(named))
         self._model = LikelyModel.from_json(given) if given is not None else fit_likely(home)
-        if self._model is None:
-            return None
-        self.stated = stated
-        return self._likely(likely_pairs(home, self._model))
+        return None if self._model is None else self._likely(likely_pairs(home, self._model))
 
     def of_some(self, groups: pa.Table, changed: pa.Table, reached: pa.Table) -> None:
         """The pairs of all records, scored where they may be others than last night; `is_supported` is not known yet.
@@ -65,13 +70,11 @@ class NightPairs:
         from identity.profiles import features_as_text
 
         query = self._tonight.query
-        self.groups = self._exact_groups(
-            query(
-                'select record_key, "group"::varchar as "group" from groups union all'
-                " select record_key, '/' || exact_group from last anti join groups using (record_key)"
-                " semi join records using (record_key) where part = 'member'",
-                groups=groups,
-            )
+        named = query(
+            "select record_key, exact_group as customer_id from groups union all"
+            " select record_key, '/' || exact_group from last anti join groups using (record_key)"
+            " semi join records using (record_key) where part = 'member'",
+            groups=groups,
         )
         self._model = LikelyModel.from_json(self._tonight.model or "")
         new = features_as_text(
@@ -86,7 +89,7 @@ class NightPairs:
         )
         gone = query(f"from ({before}) anti join stated using (record_key, stated)", stated=self.stated)
         came = query(f"from new anti join ({before}) using (record_key, stated)", new=new)["record_key"]
-        home = Home(self.stated, self.groups.rename_columns(["record_key", "customer_id"]), gone["stated"])
+        home = Home(self.stated, named, gone["stated"])
         has_come = pc.is_in(home.key, value_set=came.combine_chunks()).to_numpy(zero_copy_only=False)
         news = shifted(home, has_come, self._model)
         looked_at = query("from reached union from news", reached=reached, news=pa.table({"record_key": news}))
@@ -103,7 +106,6 @@ class NightPairs:
     def of_these(self, groups: pa.Table) -> Likely | None:
         """The pairs among the records of these groups."""
         if self._model is None:
-            self.groups = self._exact_groups(groups)
             return None
         from identity.likely import Home, supported
 
@@ -117,7 +119,7 @@ class NightPairs:
         stated = query(
             "from stated semi join groups using (record_key) order by record_key", stated=self.stated, groups=groups
         )
-        home = Home(stated, self._exact_groups(groups).rename_columns(["record_key", "customer_id"]))
+        home = Home(stated, groups.rename_columns(["record_key", "customer_id"]))
         return self._likely(supported(pairs, home, self._model))
 
     def parts(self) -> dict[str, pa.Table]:
@@ -127,11 +129,6 @@ class NightPairs:
         text = self._tonight.model or self._model.to_json()
         stored = pa.table({"value": [text], "value_hash": [version_of(text)]})
         return {"pair": self.pairs.append_column("record_key", self.pairs["left_record"]), "model": stored}
-
-    def _exact_groups(self, groups: pa.Table) -> pa.Table:
-        return self._tonight.query(
-            'select record_key, min(record_key) over (partition by "group") as exact_group from groups', groups=groups
-        )
 
     def _likely(self, pairs: pa.Table) -> Likely:
         assert self._model is not None

@@ -11,33 +11,70 @@ artefact that scored the pairs: its JSON as `value`, its version as `value_hash`
 the record and its assertions say, by which a changed record is known. So the table says itself what it was made from,
 and it does not matter whether the night that made it went on to be published.
 
-What is large stays with the caller, who answers questions in SQL (DuckDB's) about it.
+What is large stays with the caller, who answers questions in SQL (DuckDB's) about it, and the table is given out part
+by part, as `parts` cuts it, so that memory does not grow with the home.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.exact import Exact, link_exactly
 from identity.hashed import HASH_PREFIX
 from identity.incremental import carried_values, hashes_among, hashes_of
 from identity.kept import GONE, Query, Tonight, below, rows_of
 from identity.night_pairs import NightPairs, version_of
-from identity.resolution import Likely, Resolution, resolve
+from identity.parts import Parts
+from identity.resolution import Likely, Resolution, resolve_exact
 from identity.rules import DROP_VALUE, parse_rules
 
-
-def whole(tonight: Tonight) -> pa.Table:
-    """The table anew, from nothing but tonight's records."""
-    contents = _contents(tonight.query)
-    scored = NightPairs(tonight)
-    found = _resolved(tonight, contents, None, scored.of_all)
-    return below(_parts(tonight.query, found, contents, scored))
+_LINKING = pa.array(["plain", "shared"])
+_CONTENTS_KEPT, _GROUPS, _STATED, _VALUES = "identity_contents", "identity_groups", "identity_stated", "identity_values"
 
 
-def delta(tonight: Tonight) -> pa.Table:
+def whole(tonight: Tonight) -> Iterator[pa.Table]:
+    """The table, made of everything: some of its rows after the other, which are asked for in between."""
+    query = tonight.query
+    parts, scored = Parts(tonight), NightPairs(tonight)
+    kept = _CONTENTS_KEPT, _GROUPS, _STATED, _VALUES
+    query.drop(*kept)
+    query.keep(_CONTENTS_KEPT, f"{_CONTENTS} from contents")
+    try:
+        exact: Exact | None = None
+        for part in range(parts.count):
+            exact, records, assertions = parts.linked(part, parts.keys(part))
+            query.add(_GROUPS, exact.groups())
+            query.add(_STATED, scored.stated_by(records, assertions))
+            # Of several parts each is linked again with its pairs, rather than all being held until then.
+            exact = exact if parts.count == 1 else None
+        likely = scored.of_all(_STATED, _GROUPS)
+        parts.join(scored.pairs)
+        for part in range(parts.count):
+            keys = query(f"from {_CONTENTS_KEPT} semi join keys using (record_key)", keys=parts.keys(part))
+            linked = exact or parts.linked(part, keys)[0]
+            births, mine = _births(query, keys), _ends_in(likely, keys)
+            found = resolve_exact(linked, births, tonight.night, tonight.home_key, likely=mine)
+            groups = query(f"from {_GROUPS} semi join keys using (record_key)", keys=keys)
+            stated = query(f"from {_STATED} semi join keys using (record_key)", keys=keys)
+            rows = _parts(query, found, keys, groups, stated if likely else stated.slice(0, 0))
+            # Carriers of a value that links nobody lie in several parts.
+            query.add(_VALUES, rows["value"].filter(pc.invert(pc.is_in(rows["value"]["status"], value_set=_LINKING))))
+            rows["value"] = rows["value"].filter(pc.is_in(rows["value"]["status"], value_set=_LINKING))
+            yield below(rows)
+        values = query(
+            "select type, value, sum(carriers)::bigint as carriers, any_value(status) as status, min(reason) as reason"
+            f" from {_VALUES} group by type, value"
+        )
+        yield below({"value": values, **scored.parts()})
+    finally:
+        query.drop(*kept)
+        parts.close()
+
+
+def delta(tonight: Tonight) -> Iterator[pa.Table]:
     """The rows that take the place of others in the table `last`, and rows of part `gone` that say of which.
 
     Go: the rows of a record that is named (`record_key`), the values and reviews of a value that is named (`type`,
@@ -46,8 +83,9 @@ def delta(tonight: Tonight) -> pa.Table:
     """
     query = tonight.query
     if _is_of_another_model(tonight):
-        everything = pa.table({"record_key": pa.nulls(1, pa.string())})
-        return pa.concat_tables([below({GONE: everything}), whole(tonight)])
+        yield below({GONE: pa.table({"record_key": pa.nulls(1, pa.string())})})
+        yield from whole(tonight)
+        return
     contents, changed, gone = _changed(query, tonight.overrides)
     touched = _touched(tonight, changed, gone)
     followed = touched.filter(pc.invert(touched["stays_hub"]))
@@ -56,7 +94,7 @@ def delta(tonight: Tonight) -> pa.Table:
     if tonight.model is not None:
         # The exact groups of tonight say which pairs there are, and those which more records are reached.
         _, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
-        _resolved(tonight, keys, hubs, lambda groups: scored.of_some(groups, changed, reached))
+        scored.of_some(_linked(tonight, keys, hubs).groups(), changed, reached)
         ends = query(
             "with before as (select left_record, right_record, score from last where part = 'pair'),"
             " now as (select left_record, right_record, score from scored),"
@@ -68,9 +106,15 @@ def delta(tonight: Tonight) -> pa.Table:
         )
         reached = _reached(query, ends, gone, followed)
     before, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
-    parts = _parts(query, _resolved(tonight, keys, hubs, scored.of_these), keys, scored)
-    parts["value"], replaced = _counted(query, parts["value"], before, reached)
-    return pa.concat_tables([below({GONE: reached}), below({GONE: replaced}), below(parts)])
+    exact = _linked(tonight, keys, hubs)
+    groups = exact.groups()
+    likely = scored.of_these(groups)
+    found = resolve_exact(exact, _births(query, keys), tonight.night, tonight.home_key, likely=likely)
+    rows = _parts(query, found, keys, groups, scored.stated)
+    rows["value"], replaced = _counted(query, rows["value"], before, reached)
+    yield below({GONE: reached})
+    yield below({GONE: replaced})
+    yield below(rows | scored.parts())
 
 
 def _at_hand(
@@ -118,11 +162,6 @@ _CONTENTS = (
     " union all select record_key, hash(assertions) from assertions),"
     " contents as (select record_key, hash(sum(said)) as content from said group by record_key)"
 )
-
-
-def _contents(query: Query) -> pa.Table:
-    """Every record's content."""
-    return query(f"{_CONTENTS} from contents")
 
 
 def _changed(query: Query, overrides: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -240,40 +279,46 @@ def _counted(query: Query, values: pa.Table, before: pa.Table, reached: pa.Table
     return counted, replaced
 
 
-def _resolved(
-    tonight: Tonight, keys: pa.Table, hubs: pa.Table | None, likely: Callable[[pa.Table], Likely | None]
-) -> Resolution:
-    """The resolution of some records; `keys`: their `record_key`."""
+def _linked(tonight: Tonight, keys: pa.Table, hubs: pa.Table) -> Exact:
+    """What is exact among some records; `keys`: their `record_key`."""
     query = tonight.query
     assertions = rows_of(query, "assertions", keys)
-    return resolve(
-        records=rows_of(query, "records", keys),
-        assertions=assertions,
-        rules=tonight.rules,
-        blocked=tonight.blocked,
-        births=query(
-            "select record_key, min(night) as birth_night from decisions semi join keys using (record_key)"
-            " group by record_key",
-            keys=keys,
-        ),
-        night=tonight.night,
-        home_key=tonight.home_key,
-        overrides=tonight.overrides,
+    return link_exactly(
+        rows_of(query, "records", keys),
+        assertions,
+        tonight.rules,
+        tonight.blocked,
+        tonight.overrides,
         known=hubs,
         elsewhere=_typed_at_hubs(query, assertions, hubs),
-        likely=likely,
     )
 
 
-def _parts(query: Query, found: Resolution, keys: pa.Table, scored: NightPairs) -> dict[str, pa.Table]:
-    """The result for some records, by part. `keys`: their `record_key` and `content`."""
+def _births(query: Query, keys: pa.Table) -> pa.Table:
+    return query(
+        "select record_key, min(night) as birth_night from decisions semi join keys using (record_key)"
+        " group by record_key",
+        keys=keys,
+    )
+
+
+def _ends_in(likely: Likely | None, keys: pa.Table) -> Likely | None:
+    """The pairs among some records."""
+    if likely is None or likely.pairs is None:
+        return None
+    is_in = pc.is_in(likely.pairs["left_record"], value_set=keys["record_key"].combine_chunks())
+    return likely._replace(pairs=likely.pairs.filter(is_in))
+
+
+def _parts(query: Query, found: Resolution, keys: pa.Table, groups: pa.Table, stated: pa.Table) -> dict[str, pa.Table]:
+    """The result for some records, by part. `keys`: their `record_key` and `content`; `groups`: their exact ones."""
     return {
         "member": query(
             "select members.*, component, content, exact_group, stated from members"
             " join components using (record_key) join keys using (record_key) join exact_groups using (record_key)"
             " left join features using (record_key)",
-            exact_groups=scored.groups,
-            features=scored.stated,
+            exact_groups=groups,
+            features=stated,
             members=found.members,
             components=found.components,
             keys=keys,
@@ -283,14 +328,13 @@ def _parts(query: Query, found: Resolution, keys: pa.Table, scored: NightPairs) 
         "link": found.links,
         "review": found.reviews.append_column("record_key", found.reviews["left_record"]),
         "override": found.overrides,
-        **scored.parts(),
     }
 
 
-def _typed_at_hubs(query: Query, assertions: pa.Table, hubs: pa.Table | None) -> pa.Table | None:
+def _typed_at_hubs(query: Query, assertions: pa.Table, hubs: pa.Table) -> pa.Table | None:
     """How the identifiers of hubs' carriers are typed, where hashes among some assertions may stand for them."""
     hashed = pc.match_substring_regex(assertions["value"], pattern="[0-9a-fA-F]{64}")
-    if hubs is None or not pc.any(hashed).as_py():
+    if not pc.any(hashed).as_py():
         return None
     typed = _TYPED.format(assertions="said", records="records")
     return query(

@@ -41,7 +41,7 @@ def likely_features(records: pa.Table, assertions: pa.Table) -> pa.Table:
     that record's own rows only. Phones and mailboxes are normalised, the latest first, at most four of each; names are
     split and in lower case, of a birth date the eight digits count.
     """
-    from identity.resolution import one_row_per_record
+    from identity.exact import one_row_per_record
 
     known = one_row_per_record(records)
     anonymous = pc.fill_null(known["is_anonymous"].cast(pa.bool_()), False)

@@ -12,7 +12,7 @@ so the spanning tree is unique.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,35 +21,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity import anchors, tree
-from identity.careful import join_anonymous, link_cells
-from identity.cluster import components
-from identity.limits import Limits, hard_values
-from identity.overrides import decide, pairs_of
-from identity.people import Cells, judge
+from identity.careful import join_anonymous
+from identity.exact import Exact, as_hex, before, joined, link_exactly, require, smallest_key, text_column
+from identity.overrides import pairs_of
+from identity.people import Cells
 from identity.probable import DOUBTFUL, PROBABLE_RULE, SURE, merge_pairs, pairs_in_order
 from identity.reviews import review_table
-from identity.rules import Rule, parse_blocked, parse_overrides, parse_rules
-from identity.values import (
-    HUB,
-    NO_TIME,
-    PLAIN,
-    SHARED,
-    STATUS_NAMES,
-    TableError,
-    Values,
-    encode,
-    micros,
-    record_codes,
-    with_hubs,
-)
+from identity.values import SHARED, STATUS_NAMES, Values, micros
 
 SOURCE_RANK = ("shopify", "pos", "zendesk", "events")
 MUST_LINK_RULE = "must_link"  # the match rule of a link that a person asked for
 
-_RECORD_COLUMNS = ("record_key", "source_system", "record_type", "source_record_id", "is_anonymous", "created_at")
 # What stands for a value in links without one.
 _BY_OVERRIDE, _BY_LIKENESS = -1, -2
-_ASSERTION_COLUMNS = ("record_key", "type", "value", "first_at")
 
 
 @dataclass(frozen=True)
@@ -91,7 +75,7 @@ class Resolution:
 class Likely(NamedTuple):
     """Probable pairs (`left_record`, `right_record`, `probability`, `is_supported`) and the thresholds for them."""
 
-    pairs: pa.Table
+    pairs: pa.Table | None
     sure: float
     doubtful: float
 
@@ -125,9 +109,8 @@ def resolve(
     doubtful: float = DOUBTFUL,
     known: pa.Table | None = None,
     elsewhere: pa.Table | None = None,
-    likely: Callable[[pa.Table], Likely | None] | None = None,
 ) -> Resolution:
-    """Group records into people.
+    """Group records into people: `link_exactly`, then `resolve_exact`.
 
     `records`: `record_key`, `source_system`, `record_type`, `source_record_id`, `is_anonymous`, `created_at` (UTC,
     nullable), optionally `default_region` (ISO country of phones without a prefix), `given_name`, `full_name`,
@@ -141,9 +124,6 @@ def resolve(
     `is_supported`, as `supported_pairs` adds it. Those of at least `sure` link after all exact values and before the
     anonymous ones; those of at least `doubtful`, and sure ones that are not supported, are raised for review.
 
-    `likely`: gives the probable pairs and their thresholds once the exact groups are known (`record_key`, `group`), in
-    place of `pairs`, `sure` and `doubtful`.
-
     `known`: `type`, `value` (normalised), `reason` of hubs whose carriers are not all handed in; `elsewhere`: `type`,
     `value` (as typed), `default_region` of their identifiers, which hashes may stand for; see `incremental`.
 
@@ -151,61 +131,42 @@ def resolve(
     a group of its own. Raises `RuleError` for wrong rules and for a type without a rule, `TableError` for wrong tables,
     `PairError` for wrong pairs.
     """
-    rule_of = parse_rules(rules)
-    blocked_values = parse_blocked(blocked)
-    decisions = [] if overrides is None else parse_overrides(overrides)
-    _require(records, _RECORD_COLUMNS, "records")
-    _require(assertions, _ASSERTION_COLUMNS, "assertions")
-    _require(births, ("record_key", "birth_night"), "births")
+    exact = link_exactly(records, assertions, rules, blocked, overrides, careful, known, elsewhere)
+    likely = None if pairs is None else Likely(pairs, sure, doubtful)
+    return resolve_exact(exact, births, night, home_key, source_rank, likely)
+
+
+def resolve_exact(
+    exact: Exact,
+    births: pa.Table,
+    night: int,
+    home_key: bytes,
+    source_rank: Sequence[str] = SOURCE_RANK,
+    likely: Likely | None = None,
+) -> Resolution:
+    """The second half of `resolve`: probable pairs, anonymous values, ids and everything that is told of them."""
+    require(births, ("record_key", "birth_night"), "births")
     if not home_key:
         raise ValueError("home_key is empty; ids would be guessable. Give the key of the home.")
-    records = one_row_per_record(records)
-    n = records.num_rows
-    key = _text(records, "record_key")
-    region = _text(records, "default_region") if "default_region" in records.column_names else pa.nulls(n, pa.string())
-    key_rank = _rank(key)
+    records, key, key_rank, region, values = exact.records, exact.key, exact.key_rank, exact.region, exact.values
+    decided, judged, linking, hashed, hashes = (
+        exact.decided, exact.judged, exact.linking, exact.hashed, exact.hashes,
+    )  # fmt: skip
+    n, limits, hash_place, priority = records.num_rows, exact.limits, exact.hash_place, exact.priority
     is_anonymous = pc.fill_null(records["is_anonymous"].combine_chunks().cast(pa.bool_()), False).to_numpy(
         zero_copy_only=False
     )
-
-    record_of = record_codes(assertions, key)
-    values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values, elsewhere)
-    dropped: list[np.ndarray] = []
-    decided = decide(decisions, key, lambda *value: _find(values, value, dropped))
-    if dropped:
-        kept = np.ones(len(record_of), dtype=bool)
-        kept[np.concatenate(dropped)] = False
-        assertions, record_of = assertions.filter(pa.array(kept)), record_of[kept]
-        values = encode(assertions, record_of, key_rank, region, rule_of, blocked_values, elsewhere)
-    values = with_hubs(values, known)
-    has_last = "last_at" in assertions.column_names
-    last_at = micros(assertions["last_at"]) if has_last else np.full(len(record_of), NO_TIME)
-    rule_list = [rule_of[kind] for kind in values.types]
-    limits = _limits(values, rule_list, n, decided.cannot)
-    judged = judge(values, rule_list, records, limits, last_at[values.row], key_rank)
-    cells = judged.cells
-    of_anonymous_type = np.array([rule.anonymous for rule in rule_list], dtype=bool)[values.type_code]
-    linking = np.isin(judged.status, (PLAIN, SHARED))
-    hashed = np.flatnonzero(linking & (values.carriers > 1))
-    hashes = values.hashes(hashed)
-    # The order of cells of one priority and time.
-    hash_place = np.empty(len(values.carriers), dtype=np.int64)
-    hash_place[hashed[np.lexsort((hashes[:, 1], hashes[:, 0]))]] = np.arange(len(hashed))
-    priority = np.array([rule.priority for rule in rule_list], dtype=np.int64)[values.type_code]
-    order = np.lexsort((cells.place, hash_place[cells.value], cells.second_at, priority[cells.value]))
-
+    of_anonymous_type = np.array([rule.anonymous for rule in exact.rules], dtype=bool)[values.type_code]
     must = pairs_of(decided.must)
-    linked = link_cells(n, cells, order, must, limits, careful)
-    if likely is not None and (found := likely(pa.table({"record_key": key, "group": linked.group}))) is not None:
-        pairs, sure, doubtful = found
-    probable = pairs_in_order(pairs, key, key_rank, sure, doubtful)
-    merged = merge_pairs(probable, linked.group, limits, careful)
+    likely = likely or Likely(None, SURE, DOUBTFUL)
+    probable = pairs_in_order(likely.pairs, key, key_rank, likely.sure, likely.doubtful)
+    merged = merge_pairs(probable, exact.linked.group, limits, exact.careful)
     anonymous_linking = linking & of_anonymous_type
     group = join_anonymous(values, np.flatnonzero(anonymous_linking), merged.group, is_anonymous, limits)
     by_likeness = np.flatnonzero(merged.accepted)
     links = _append(
         _Links(*must, np.full(len(must[0]), _BY_OVERRIDE), np.ones(len(must[0]))),
-        _stars(cells, order, linked.accepted),
+        _stars(judged.cells, exact.order, exact.linked.accepted),
         _Links(
             probable.left[by_likeness],
             probable.right[by_likeness],
@@ -217,7 +178,7 @@ def resolve(
 
     created_at = micros(records["created_at"])
     birth = anchors.births_of(key, births, night)
-    rank = anchors.source_ranks(_text(records, "source_system"), source_rank)
+    rank = anchors.source_ranks(text_column(records, "source_system"), source_rank)
     place = anchors.anchor_order(is_anonymous, birth, created_at, rank, key_rank)
     anchor = anchors.anchors(group, place)
     customer = anchors.customer_ids(key.take(pa.array(anchor)), home_key)
@@ -234,7 +195,7 @@ def resolve(
     of_group = pa.array(group)
     all_anonymous = np.ones(len(anchor), dtype=bool)
     all_anonymous[group[~is_anonymous]] = False
-    kind, source_id = _text(records, "record_type"), _text(records, "source_record_id")
+    kind, source_id = text_column(records, "record_type"), text_column(records, "source_record_id")
     members = pa.table(
         {
             "record_key": key,
@@ -260,7 +221,7 @@ def resolve(
     )
     hash_at = np.zeros(len(values.carriers), dtype=np.int64)
     hash_at[hashed] = np.arange(len(hashed))
-    value_hash = _hex(hashes)
+    value_hash = as_hex(hashes)
     no_value = links.value < 0
     hash_of_link = np.zeros(len(links), dtype=np.int64)
     hash_of_link[~no_value] = hash_at[links.value[~no_value]]
@@ -277,7 +238,7 @@ def resolve(
         }
     )
     reviews = review_table(
-        [*linked.refusals, *merged.refusals],
+        [*exact.linked.refusals, *merged.refusals],
         np.flatnonzero((judged.status == SHARED) & (values.carriers > 1) & ~of_anonymous_type),
         decided.contradictions,
         anchor[group],
@@ -294,56 +255,16 @@ def resolve(
             "links": linking[value_of],
         }
     )
-    joined = np.flatnonzero((linking & (values.carriers > 1))[value_of])
-    named = pairs_of([*decided.must, *decided.cannot, *decided.contradictions])
-    whole = components(
-        n + len(linking),
-        np.concatenate([values.record[joined], named[0], probable.left]),
-        np.concatenate([value_of[joined] + n, named[1], probable.right]),
-    )[:n]
-    first = np.full(int(whole.max(initial=-1)) + 1, n, dtype=np.int64)
-    np.minimum.at(first, whole, key_rank)
-    by_rank = np.empty(n, dtype=np.int64)
-    by_rank[key_rank] = np.arange(n)
-    component_table = pa.table({"record_key": key, "component": key.take(pa.array(by_rank[first[whole]]))})
+    whole = joined(values, linking, decided, n, (probable.left, probable.right))
+    component_table = pa.table({"record_key": key, "component": smallest_key(whole, key, key_rank)})
     return Resolution(members, value_table, link_table, reviews, decided.report, carrier_table, component_table)
-
-
-def _find(values: Values, value: tuple[int, str, str], found: list[np.ndarray]) -> bool:
-    """Whether a record asserts a value (record, type, hash); the rows of its assertions go to `found`."""
-    record, kind, digest = value
-    mine = np.flatnonzero(values.row_record == record)
-    mine = (
-        mine[[values.types[code] == kind for code in values.type_code[values.row_value[mine]]]] if len(mine) else mine
-    )
-    distinct, of_row = np.unique(values.row_value[mine], return_inverse=True)
-    matches = np.array([text == digest for text in _hex(values.hashes(distinct)).to_pylist()], dtype=bool)
-    if not matches.any():
-        return False
-    found.append(values.row[mine[matches[of_row]]])
-    return True
-
-
-def _limits(values: Values, rules: Sequence[Rule], n: int, cannot: list[tuple[int, int]]) -> Limits:
-    """What every record holds of the hard types. Blocked and unusable values are nobody's."""
-    counted = np.isin(values.status, (PLAIN, HUB))
-    hard = []
-    for code, rule in enumerate(rules):
-        if rule.max_values_per_person is None:
-            continue
-        held = np.flatnonzero((values.type_code == code) & counted)
-        carriers = values.carriers[held]
-        value = np.repeat(held, carriers)
-        at = np.repeat(values.start[held] - _before(carriers), carriers) + np.arange(len(value))
-        hard.append(hard_values(rule.max_values_per_person, values.record[at], value, n))
-    return Limits(tuple(hard), *pairs_of(cannot))
 
 
 def _stars(cells: Cells, order: np.ndarray, accepted: np.ndarray) -> _Links:
     """Each cell, in its order, as rays from its earliest accepted carrier to the others."""
     sizes = np.diff(cells.start)[order]
     cell = np.repeat(np.arange(len(order)), sizes)
-    at = np.repeat(cells.start[:-1][order] - _before(sizes), sizes) + np.arange(len(cell))
+    at = np.repeat(cells.start[:-1][order] - before(sizes), sizes) + np.arange(len(cell))
     kept = accepted[at]
     at, cell = at[kept], cell[kept]
     begins = np.ones(len(cell), dtype=bool)
@@ -365,7 +286,7 @@ def _anonymous_stars(
     """The carriers of each anonymous value, group by group, as rays in the order of their cells."""
     counts = values.carriers[cells]
     value = np.repeat(cells, counts)
-    at = np.repeat(values.start[cells] - _before(counts), counts) + np.arange(len(value))
+    at = np.repeat(values.start[cells] - before(counts), counts) + np.arange(len(value))
     record, time = values.record[at], values.first_at[at]
     order = np.lexsort((key_rank[record], time, group[record], value))
     value, record, time = value[order], record[order], time[order]
@@ -378,44 +299,9 @@ def _anonymous_stars(
     return _Links(record[begin][order], record[ray][order], value[ray][order], np.ones(len(order)))
 
 
-def _before(counts: np.ndarray) -> np.ndarray:
-    """How many come before each part of a sequence of parts."""
-    return np.cumsum(counts) - counts
-
-
 def _append(*parts: _Links) -> _Links:
     names = ("left", "right", "value", "confidence")
     return _Links(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def one_row_per_record(records: pa.Table) -> pa.Table:
-    """The records, each once: of several rows the first in the order of all columns."""
-    key = records["record_key"]
-    if key.null_count:
-        raise TableError(f"records: {key.null_count} rows have no record_key. Give every record its key.")
-    if len(pc.unique(key)) == records.num_rows:
-        return records.combine_chunks()
-    ordered = records.sort_by([(name, "ascending") for name in ("record_key", *records.column_names)])
-    keys = ordered["record_key"].combine_chunks()
-    is_first = np.ones(len(keys), dtype=bool)
-    is_first[1:] = pc.not_equal(keys[1:], keys[:-1]).to_numpy(zero_copy_only=False)
-    return ordered.filter(pa.array(is_first)).combine_chunks()
-
-
-def _rank(key: pa.Array) -> np.ndarray:
-    order = pc.sort_indices(key).to_numpy()
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return rank
-
-
-def _hex(hashes: np.ndarray) -> pa.Array:
-    digits = hashes.tobytes().hex()
-    return pa.array([digits[at : at + 32] for at in range(0, len(digits), 32)], pa.string())
-
-
-def _text(table: pa.Table, column: str) -> pa.Array:
-    return table[column].combine_chunks().cast(pa.string())
 
 
 def _flag(table: pa.Table, column: str) -> pa.Array | None:
@@ -423,11 +309,3 @@ def _flag(table: pa.Table, column: str) -> pa.Array | None:
     if column not in table.column_names:
         return None
     return pc.fill_null(table[column].combine_chunks().cast(pa.bool_()), False)
-
-
-def _require(table: pa.Table, columns: Sequence[str], name: str) -> None:
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise TableError(
-            f"{name}: the table lacks {', '.join(missing)}. It has {', '.join(table.column_names) or 'nothing'}."
-        )

@@ -17,7 +17,7 @@ from identity.nights import whole
 from identity.rules import BlockedValue
 from tests.unit.resolution_by_definition import Assertion
 from tests.unit.resolution_by_definition import Record as Person
-from tests.unit.test_identity_nights import Home, assert_equal
+from tests.unit.test_identity_nights import Home, assert_equal, at_once, in_parts_of
 from tests.unit.test_identity_resolution import Record, partition, run
 
 PHONE, OTHER = "+8613812345670", "+8613812345671"
@@ -186,5 +186,6 @@ def test_hashes_that_come_and_go_over_nights_end_as_all_at_once(
             [Person(key) for key in "abcdef"], [Assertion(key, *value, 0) for key, value in stated], []
         )
         home.run(night)
-        assert_equal(home.last, whole(night))
+        assert_equal(home.last, at_once(whole(night)))
+        assert_equal(home.last, in_parts_of(1, night))
         home.publish()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import duckdb
 import pyarrow as pa
@@ -17,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from identity import likely, neighbours
+from identity import likely, neighbours, parts
 from identity.kept import COLUMNS, Tonight, asking
 from identity.likely import fit_likely, home_of, likely_features
 from identity.nights import delta, whole
@@ -59,6 +61,17 @@ def replaced(last: pa.Table, rows: pa.Table) -> pa.Table:
     return SESSION.table("kept").to_arrow_table()
 
 
+def at_once(rows: Iterator[pa.Table]) -> pa.Table:
+    """All that is given out part by part."""
+    return pa.concat_tables(list(rows))
+
+
+def in_parts_of(records: int, night: Tonight) -> pa.Table:
+    """The same with so many records in a part at most."""
+    with mock.patch.object(parts, "RECORDS_OF_A_PART", records):
+        return at_once(whole(night))
+
+
 class Home:
     """Keeps the table, and the births of what was published."""
 
@@ -84,7 +97,7 @@ class Home:
         return Tonight(asking(SESSION), given.rules, blocked, given.overrides, self.number, KEY)
 
     def run(self, night: Tonight) -> None:
-        self.last = whole(night) if self.last is None else replaced(self.last, delta(night))
+        self.last = at_once(whole(night)) if self.last is None else replaced(self.last, at_once(delta(night)))
 
     def publish(self) -> None:
         assert self.last is not None
@@ -137,7 +150,9 @@ def test_a_night_after_others_equals_everything_at_once(history: Any) -> None:
     for (records, assertions), is_published in zip(nights, published, strict=True):
         night = home.tonight(records, assertions, decisions)
         home.run(night)
-        assert_equal(home.last, whole(night))
+        assert_equal(home.last, at_once(whole(night)))
+        assert_equal(home.last, in_parts_of(1, night))
+        assert_equal(home.last, in_parts_of(4, night))
         if is_published:
             home.publish()
 
@@ -231,7 +246,8 @@ def test_probable_pairs_follow_what_a_night_brings(
         known = {key: row for key, row in known.items() if row[2] < 4}
         night = replace(home.of(*stated(list(known.values()))), model=model)
         home.run(night)
-        assert_equal(home.last, whole(night))
+        assert_equal(home.last, at_once(whole(night)))
+        assert_equal(home.last, in_parts_of(3, night))
 
 
 def test_the_pairs_of_a_person_link_and_another_model_starts_anew(model: str) -> None:
@@ -244,7 +260,7 @@ def test_the_pairs_of_a_person_link_and_another_model_starts_anew(model: str) ->
     assert rules.count("probable") > 10
     fewer = home.of(*stated(rows))
     home.run(fewer)
-    assert_equal(home.last, whole(fewer))
+    assert_equal(home.last, at_once(whole(fewer)))
     assert "probable" not in home.last["match_rule"].to_pylist()
     learning = replace(home.of(*stated(rows)), may_learn=True)
     home.run(learning)

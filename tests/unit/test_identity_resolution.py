@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import identity
-from identity.resolution import TableError
+from identity.values import TableError
 
 KEY = b"a home's key"
 TIME = pa.timestamp("us", tz="UTC")

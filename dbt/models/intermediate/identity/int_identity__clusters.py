@@ -9,15 +9,14 @@ what a night can change.
 import os
 from typing import Any
 
-import pyarrow as pa
-
 import identity
 
 # Fewer customers than this may find their ids changed by a first model without being asked.
 LEARNS_BELOW = 50
+ROWS = "identity_rows"
 
 
-def model(dbt: Any, session: Any) -> pa.Table:
+def model(dbt: Any, session: Any) -> Any:
     """The resolution's tables, one below the other; on a later night the rows that differ."""
     dbt.config(materialized="incremental", incremental_strategy="replace_gone")
     tables = {
@@ -57,4 +56,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         model=stored[0] if stored else None,
         may_learn=retrain or (stored is None and known < LEARNS_BELOW),
     )
-    return identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight)
+    query.drop(ROWS)
+    for rows in identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight):
+        query.add(ROWS, rows)
+    return session.table(ROWS)
