@@ -181,6 +181,7 @@ class Comparer:
         self._api = DuckDBAPI()
         self._api.duckdb_con.execute(f"set threads = {threads}")
         self._api.duckdb_con.execute("set preserve_insertion_order = false")
+        self._api.duckdb_con.execute("set memory_limit = '1GB'")
         comparisons: list[Any] = [
             CustomComparison(_splink_levels(f, fields), output_column_name=f.name) for f in fields
         ]

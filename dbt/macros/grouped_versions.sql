@@ -118,7 +118,8 @@
         group by last_rows._group_key, last_rows._load_id
     ),
 
-    -- A load out of a whole file, or with numbers, says anew how many items its group has.
+    -- A load out of a whole file, or with numbers, says anew how many items its group has. Only where a torn one came
+    -- does that matter, and a window over all groups would hold them all in memory.
     load_spans as (
         select
             *,
@@ -127,24 +128,33 @@
                 order by _load_id
             ) as span
         from counted_loads
+        where _group_key in (select torn._group_key from counted_loads as torn where torn.is_torn)
+    ),
+
+    short_loads as (
+        select
+            _group_key,
+            _load_id
+        from load_spans
+        qualify
+            is_torn
+            and not is_load_numbered
+            and items < max(items) over (
+                partition by _group_key, span
+                order by _load_id
+                rows between unbounded preceding and 1 preceding
+            )
     ),
 
     group_loads as (
         select
-            _group_key,
-            _load_id,
-            is_load_numbered,
-            is_torn
-            and not is_load_numbered
-            and coalesce(
-                items < max(items) over (
-                    partition by _group_key, span
-                    order by _load_id
-                    rows between unbounded preceding and 1 preceding
-                ),
-                false
-            ) as is_short
-        from load_spans
+            counted_loads._group_key,
+            counted_loads._load_id,
+            counted_loads.is_load_numbered,
+            short_loads._load_id is not null as is_short
+        from counted_loads
+        left join short_loads
+            on counted_loads._group_key = short_loads._group_key and counted_loads._load_id = short_loads._load_id
     ),
 
     item_versions as (
@@ -242,10 +252,10 @@
         select
             item_versions._group_key,
             item_versions._item_key,
-            item_versions._load_id,
-            item_versions._row_number,
-            item_versions.is_new,
-            settled_groups.load_id as _settled_load_id
+            max(item_versions._load_id) as _load_id,
+            arg_max(item_versions._row_number, item_versions._load_id) as _row_number,
+            arg_max(item_versions.is_new, item_versions._load_id) as is_new,
+            any_value(settled_groups.load_id) as _settled_load_id
         from item_versions
         inner join settled_groups on item_versions._group_key = settled_groups._group_key
         left join last_unnumbered on item_versions._group_key = last_unnumbered._group_key
@@ -256,18 +266,16 @@
                 or item_versions._load_id > last_unnumbered.load_id
                 or (item_versions._load_id = last_unnumbered.load_id and last_unnumbered.load_id = settled_groups.load_id)
             )
-        qualify row_number() over (
-            partition by item_versions._group_key, item_versions._item_key
-            order by item_versions._load_id desc
-        ) = 1
+        group by item_versions._group_key, item_versions._item_key
     ),
 
-    counted as (
+    first_items as (
         select
-            *,
-            row_number() over (partition by _group_key order by _item_key) as place,
-            count(*) over (partition by _group_key) as items
+            _group_key,
+            min(_item_key) as item_key,
+            count(*) as items
         from newest
+        group by _group_key
     )
 
     select
@@ -276,23 +284,27 @@
         candidates.is_numbered,
         seen.is_stale_version,
         {{ load_order_only() }} as _version_at,
-        cast(case when counted.place = 1 then 1 + seen.versions_seen - counted.items else 1 end as bigint) as _versions_seen,
-        counted._row_number,
-        counted._group_key,
-        counted._item_key,
-        counted._settled_load_id,
-        {% if incremental and pending %}'{{ pending[-1] }}'{% else %}counted._load_id{% endif %} as _staged_load_id,
-        counted._load_id,
+        cast(
+            case when newest._item_key = first_items.item_key then 1 + seen.versions_seen - first_items.items else 1 end
+            as bigint
+        ) as _versions_seen,
+        newest._row_number,
+        newest._group_key,
+        newest._item_key,
+        newest._settled_load_id,
+        {% if incremental and pending %}'{{ pending[-1] }}'{% else %}newest._load_id{% endif %} as _staged_load_id,
+        newest._load_id,
         candidates._loaded_at
     from candidates
-    inner join counted
+    inner join newest
         on
-            candidates._group_key = counted._group_key
-            and candidates._item_key = counted._item_key
-            and candidates._load_id = counted._load_id
-            and candidates._row_number = counted._row_number
-            and candidates.is_new = counted.is_new
-    inner join seen on counted._group_key = seen._group_key
+            candidates._group_key = newest._group_key
+            and candidates._item_key = newest._item_key
+            and candidates._load_id = newest._load_id
+            and candidates._row_number = newest._row_number
+            and candidates.is_new = newest.is_new
+    inner join first_items on newest._group_key = first_items._group_key
+    inner join seen on newest._group_key = seen._group_key
 {%- endmacro %}
 
 {# Earlier loads that hold waiting rows of the groups that pending loads bring, or that the quarantine has not taken in. #}

@@ -1,6 +1,7 @@
 """Settings: defaults, checks, and the rule that a home is demo or real for good."""
 
 import json
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_moment_without_a_zone_is_in_the_reporting_zone(tmp_path):
 @pytest.mark.parametrize(("memory", "limit"), [("4GB", "4GB"), ("2 GiB", "2GiB")])
 def test_memory_as_given(tmp_path, memory, limit):
     assert house(tmp_path, OMNIHOUSE_MEMORY=memory).memory_limit == limit
+
+
+@pytest.mark.parametrize(("memory", "count"), [("4GB", 4_000_000_000), ("2 GiB", 2 * 2**30), ("1.5MiB", 1_572_864)])
+def test_memory_in_bytes(tmp_path, memory, count):
+    assert house(tmp_path, OMNIHOUSE_MEMORY=memory).memory_bytes == count
+
+
+def test_unless_told_memory_is_a_share_of_the_machine_and_bounded(tmp_path, monkeypatch):
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    assert house(tmp_path).memory_limit == "2.4GiB"
+    pages["SC_PHYS_PAGES"] *= 100
+    assert house(tmp_path).memory_limit == "5.0GiB"
+    assert house(tmp_path, OMNIHOUSE_MEMORY="50%").memory_limit == "200.0GiB"
 
 
 def test_a_source_setting_or_a_landed_file_makes_a_home_real(tmp_path):

@@ -7,12 +7,15 @@ what a night can change.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import identity
 
 # Fewer customers than this may find their ids changed by a first model without being asked.
 LEARNS_BELOW = 50
+LARGE = 2_000_000  # records
 ROWS = "identity_rows"
 
 
@@ -57,6 +60,23 @@ def model(dbt: Any, session: Any) -> Any:
         may_learn=retrain or (stored is None and known < LEARNS_BELOW),
     )
     query.drop(ROWS)
-    for rows in identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight):
-        query.add(ROWS, rows)
+    with lent_memory(session):
+        for rows in identity.delta(tonight) if dbt.is_incremental else identity.whole(tonight):
+            query.add(ROWS, rows)
     return session.table(ROWS)
+
+
+@contextmanager
+def lent_memory(session: Any) -> Iterator[None]:
+    """Leave half of what DuckDB may take to the engine, which works beside it, where the home is large."""
+    limit = os.environ.get("OMNIHOUSE_MEMORY", "")
+    records = session.sql("select count(*) from records").fetchone()[0]
+    is_large = bool(limit) and records > LARGE
+    if is_large:
+        number = limit.rstrip("KMGTiB")
+        session.execute(f"set memory_limit = '{float(number) / 2}{limit[len(number) :]}'")
+    try:
+        yield
+    finally:
+        if is_large:
+            session.execute(f"set memory_limit = '{limit}'")
