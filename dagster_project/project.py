@@ -34,6 +34,7 @@ DBT = PROJECT / "dbt"
 _SHELF = DBT / "target" / parsed.SHELF
 _LINKED = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
 _PLACES = ("DBT_TARGET_PATH", "DBT_LOG_PATH")  # where dbt writes, which says nothing of what it reads
+_BYTES_OF_A_ROW = 500  # of memory that a model over all rows of the lake may ask for
 EXECUTABLE = Path(sys.executable).parent / "omnihouse-dbt"
 
 
@@ -151,6 +152,11 @@ def run_dbt(house: House, *arguments: str, **variables: str) -> subprocess.Compl
         text=True,
         check=False,
     )
+
+
+def at_a_time(house: House, raw_rows: int) -> list[str]:
+    """How many models dbt builds at a time: one, where two large ones could ask for more memory than there is."""
+    return ["--threads", "1"] if raw_rows * _BYTES_OF_A_ROW > house.memory_bytes else []
 
 
 def descriptions(house: House) -> dict[str, Description]:

@@ -50,6 +50,8 @@ def decide(overrides: Sequence[Override], key: pa.Array, dropped: Callable[[int,
 
     `dropped` tells whether a record carried the value (type, hash) that an override drops.
     """
+    if not overrides:
+        return Decided([], [], [], REPORT_SCHEMA.empty_table())
     names = pa.array([name for o in overrides for name in (o.record_key, o.other_record_key)], pa.string())
     places = pc.fill_null(pc.index_in(names, value_set=key), -1).to_pylist()
     parent: dict[int, int] = {}

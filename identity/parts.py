@@ -97,11 +97,9 @@ class Parts:
         values = found.values
         component = joined(values, values.status == PLAIN, found.decided, n).astype(np.int64)
         # Whatever a decision names is of one component, the first.
-        named = pc.index_in(
-            pa.chunked_array([*overrides["record_key"].chunks, *overrides["other_record_key"].chunks], pa.string()),
-            value_set=key,
-        )
-        decided = np.isin(component, component[pc.drop_null(named).to_numpy().astype(np.int64)])
+        names = pa.chunked_array([*overrides["record_key"].chunks, *overrides["other_record_key"].chunks], pa.string())
+        is_named = pc.is_in(key, value_set=names.combine_chunks()).to_numpy(zero_copy_only=False)
+        decided = np.isin(component, component[is_named])
         component = np.unique(np.where(decided, 0, component + 1), return_inverse=True)[1]
         self._known = _hubs(values)
         self._elsewhere = _typed_at_hubs(values, found.assertions, region_of)

@@ -24,8 +24,6 @@ from dagster_project.config import House
 from dagster_project.night import GateRefused, Night, StepFailed
 from dagster_project.warehouse import connect
 
-# Of DuckDB's memory, what a model over many rows of the lake may ask for, a row.
-_BYTES_OF_A_ROW = 500
 _TABLE_LAYERS = ("staging", "quarantine", "seeds", "intermediate", "marts", "restricted")
 
 
@@ -73,7 +71,7 @@ def _build(
     with connect(house) as warehouse:
         without_rows, loaded = idle.nodes(manifest, night.raw_rows, warehouse), idle.seeds(manifest, warehouse)
     invocation = project.dbt_cli(house).cli(
-        idle.build_arguments(manifest, without_rows | loaded) + _at_a_time(night),
+        idle.build_arguments(manifest, without_rows | loaded) + project.at_a_time(house, sum(night.raw_rows.values())),
         manifest=manifest,
         dagster_dbt_translator=translator,
         context=context,
@@ -81,12 +79,6 @@ def _build(
         raise_on_error=False,
     )
     return _follow(night, invocation, manifest, without_rows, loaded)
-
-
-def _at_a_time(night: Night) -> list[str]:
-    """How many models dbt builds at a time: one, where two large ones could ask for more memory than there is."""
-    is_large = sum(night.raw_rows.values()) * _BYTES_OF_A_ROW > night.house.memory_bytes
-    return ["--threads", "1"] if is_large else []
 
 
 def _metadata(night: Night, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,13 @@ from dagster_project import project
 from dagster_project.config import House
 
 
+def test_models_are_built_one_at_a_time_where_two_large_ones_have_no_room(tmp_path: Path):
+    house = House(tmp_path, memory="2GB")
+    assert project.at_a_time(house, 4_000_000) == []
+    assert project.at_a_time(house, 4_000_001) == ["--threads", "1"]
+    assert project.at_a_time(House(tmp_path, memory="4GB"), 4_000_001) == []
+
+
 def test_the_warehouse_is_found_from_the_projects_folder_though_that_lies_elsewhere(tmp_path: Path):
     house = House(tmp_path / "home")
     (tmp_path / "fast disk").mkdir()
