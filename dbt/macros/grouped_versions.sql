@@ -22,7 +22,7 @@
     {%- set bookkeeping = ['_group_key', '_item_key', 'is_numbered', '_row_number', '_load_id', '_loaded_at'] -%}
     with new_rows as (
         select
-            {{ (columns + bookkeeping) | join(',\n            ') }},
+            {{ bookkeeping | join(',\n            ') }},
             _broken_rule,
             0 as versions_before,
             true as is_new
@@ -43,7 +43,7 @@
     -- Rows of the same groups that wait since an earlier night.
     waiting_rows as (
         select
-            {% for column in columns + bookkeeping %}rows_read.{{ column }},
+            {% for column in bookkeeping %}rows_read.{{ column }},
             {% endfor -%}
             rows_read._broken_rule,
             0 as versions_before,
@@ -59,7 +59,7 @@
 
     staged_rows as (
         select
-            {{ (columns + bookkeeping) | join(',\n            ') }},
+            {{ bookkeeping | join(',\n            ') }},
             cast(null as varchar) as _broken_rule,
             _versions_seen as versions_before,
             false as is_new
@@ -78,7 +78,8 @@
         {%- endif %}
     ),
 
-    -- Of each item the last row in a load counts. It is asked of the keys alone: whole rows would all be held in memory.
+    -- Of each item the last row in a load counts. All this is asked of the keys alone: whole rows would all be held in
+    -- memory.
     last_rows as (
         select
             _group_key,
@@ -87,7 +88,9 @@
             max(_row_number * 2 + case when is_new then 0 else 1 end) as place,
             arg_max(_broken_rule is not null, _row_number * 2 + case when is_new then 0 else 1 end) as is_broken,
             bool_and(is_numbered) as is_numbered,
-            bool_or(is_new) as is_new
+            bool_or(is_new) as is_new,
+            sum(versions_before) as versions_before,
+            count(*) filter (where is_new) as versions_new
         from candidates
         group by _group_key, _load_id, _item_key
     ),
@@ -106,69 +109,104 @@
             and {{ of_these_loads }}
     ),
 
-    counted_loads as (
-        select
-            last_rows._group_key,
-            last_rows._load_id,
-            bool_and(last_rows.is_numbered) as is_load_numbered,
-            count(*) as items,
-            bool_or(last_rows.is_new and torn_loads._load_id is not null) as is_torn
-        from last_rows
-        left join torn_loads on last_rows._load_id = torn_loads._load_id
-        group by last_rows._group_key, last_rows._load_id
+    -- Loads by their place in time: a number is compared and held more cheaply than a name.
+    known_loads as (
+        select distinct _load_id from last_rows
     ),
 
-    -- A load out of a whole file, or with numbers, says anew how many items its group has. Only where a torn one came
-    -- does that matter, and a window over all groups would hold them all in memory.
+    loads as (
+        select
+            known_loads._load_id,
+            row_number() over (order by known_loads._load_id) as load_number,
+            torn_loads._load_id is not null as is_torn
+        from known_loads
+        left join torn_loads on known_loads._load_id = torn_loads._load_id
+    ),
+
+    numbered_rows as (
+        select
+            last_rows._group_key,
+            last_rows._item_key,
+            last_rows.place,
+            last_rows.is_broken,
+            last_rows.is_numbered,
+            last_rows.is_new,
+            last_rows.versions_before,
+            last_rows.versions_new,
+            loads.load_number,
+            loads.is_torn
+        from last_rows
+        inner join loads on last_rows._load_id = loads._load_id
+    ),
+
+    group_spans as (
+        select
+            _group_key,
+            max(load_number) as last_load,
+            min(load_number) = max(load_number) and not bool_or(is_broken) as is_plain
+        from numbered_rows
+        group by _group_key
+    ),
+
+    -- Nearly all groups came whole in one load, and nothing has to be found out about them.
+    doubtful_rows as (
+        select numbered_rows.*
+        from numbered_rows
+        inner join group_spans on numbered_rows._group_key = group_spans._group_key
+        where not group_spans.is_plain
+    ),
+
+    counted_loads as (
+        select
+            _group_key,
+            load_number,
+            bool_and(is_numbered) as is_load_numbered,
+            count(*) as items,
+            bool_or(is_new and is_torn) as is_torn
+        from doubtful_rows
+        group by _group_key, load_number
+    ),
+
+    -- A load out of a whole file, or with numbers, says anew how many items its group has.
     load_spans as (
         select
             *,
             count(*) filter (where is_load_numbered or not is_torn) over (
                 partition by _group_key
-                order by _load_id
+                order by load_number
             ) as span
         from counted_loads
-        where _group_key in (select torn._group_key from counted_loads as torn where torn.is_torn)
-    ),
-
-    short_loads as (
-        select
-            _group_key,
-            _load_id
-        from load_spans
-        qualify
-            is_torn
-            and not is_load_numbered
-            and items < max(items) over (
-                partition by _group_key, span
-                order by _load_id
-                rows between unbounded preceding and 1 preceding
-            )
     ),
 
     group_loads as (
         select
-            counted_loads._group_key,
-            counted_loads._load_id,
-            counted_loads.is_load_numbered,
-            short_loads._load_id is not null as is_short
-        from counted_loads
-        left join short_loads
-            on counted_loads._group_key = short_loads._group_key and counted_loads._load_id = short_loads._load_id
+            _group_key,
+            load_number,
+            is_load_numbered,
+            is_torn
+            and not is_load_numbered
+            and coalesce(
+                items < max(items) over (
+                    partition by _group_key, span
+                    order by load_number
+                    rows between unbounded preceding and 1 preceding
+                ),
+                false
+            ) as is_short
+        from load_spans
     ),
 
     item_versions as (
         select
-            last_rows._group_key,
-            last_rows._load_id,
-            last_rows._item_key,
-            last_rows.place // 2 as _row_number,
-            last_rows.place % 2 = 0 as is_new,
-            last_rows.is_broken or group_loads.is_short as is_broken,
+            doubtful_rows._group_key,
+            doubtful_rows.load_number,
+            doubtful_rows._item_key,
+            doubtful_rows.place,
+            doubtful_rows.is_broken or group_loads.is_short as is_broken,
             group_loads.is_load_numbered
-        from last_rows
+        from doubtful_rows
         inner join group_loads
-            on last_rows._group_key = group_loads._group_key and last_rows._load_id = group_loads._load_id
+            on doubtful_rows._group_key = group_loads._group_key and doubtful_rows.load_number = group_loads.load_number
     ),
 
     broken_items as (
@@ -180,44 +218,44 @@
     mended_items as (
         select
             broken_items._group_key,
-            broken_items._load_id,
+            broken_items.load_number,
             broken_items._item_key,
-            min(later._load_id) as until_load_id
+            min(later.load_number) as until_load
         from broken_items
         inner join item_versions as later
-            on broken_items._group_key = later._group_key and broken_items._load_id < later._load_id
+            on broken_items._group_key = later._group_key and broken_items.load_number < later.load_number
         where
             not broken_items.is_load_numbered
             or not later.is_load_numbered
             or broken_items._item_key = later._item_key
-        group by broken_items._group_key, broken_items._load_id, broken_items._item_key
+        group by broken_items._group_key, broken_items.load_number, broken_items._item_key
     ),
 
     broken_spans as (
         select
             broken_items._group_key,
-            broken_items._load_id as from_load_id,
-            mended_items.until_load_id
+            broken_items.load_number as from_load,
+            mended_items.until_load
         from broken_items
         left join mended_items
             on
                 broken_items._group_key = mended_items._group_key
-                and broken_items._load_id = mended_items._load_id
+                and broken_items.load_number = mended_items.load_number
                 and broken_items._item_key = mended_items._item_key
     ),
 
-    settled_groups as (
+    settled_loads as (
         select
             _group_key,
-            max(_load_id) as load_id
+            max(load_number) as settled_load
         from group_loads
         where not exists (
             select 1
             from broken_spans
             where
                 broken_spans._group_key = group_loads._group_key
-                and broken_spans.from_load_id <= group_loads._load_id
-                and (broken_spans.until_load_id is null or broken_spans.until_load_id > group_loads._load_id)
+                and broken_spans.from_load <= group_loads.load_number
+                and (broken_spans.until_load is null or broken_spans.until_load > group_loads.load_number)
         )
         group by _group_key
     ),
@@ -225,48 +263,69 @@
     last_unnumbered as (
         select
             group_loads._group_key,
-            max(group_loads._load_id) as load_id
+            max(group_loads.load_number) as load_number
         from group_loads
-        inner join settled_groups on group_loads._group_key = settled_groups._group_key
-        where not group_loads.is_load_numbered and group_loads._load_id <= settled_groups.load_id
+        inner join settled_loads on group_loads._group_key = settled_loads._group_key
+        where not group_loads.is_load_numbered and group_loads.load_number <= settled_loads.settled_load
         group by group_loads._group_key
     ),
 
-    seen as (
+    settled_groups as (
         select
-            candidates._group_key,
-            sum(
-                case
-                    when not candidates.is_new then candidates.versions_before
-                    when candidates._load_id <= settled_groups.load_id then 1
-                    else 0
-                end
-            ) as versions_seen,
-            bool_or(candidates._load_id > settled_groups.load_id) as is_stale_version
-        from candidates
-        inner join settled_groups on candidates._group_key = settled_groups._group_key
-        group by candidates._group_key
+            _group_key,
+            settled_load
+        from settled_loads
+        union all
+        select
+            _group_key,
+            last_load as settled_load
+        from group_spans
+        where is_plain
     ),
 
     newest as (
         select
+            numbered_rows._group_key,
+            numbered_rows._item_key,
+            numbered_rows.load_number,
+            numbered_rows.place
+        from numbered_rows
+        inner join group_spans on numbered_rows._group_key = group_spans._group_key
+        where group_spans.is_plain
+        union all
+        select
             item_versions._group_key,
             item_versions._item_key,
-            max(item_versions._load_id) as _load_id,
-            arg_max(item_versions._row_number, item_versions._load_id) as _row_number,
-            arg_max(item_versions.is_new, item_versions._load_id) as is_new,
-            any_value(settled_groups.load_id) as _settled_load_id
+            max(item_versions.load_number) as load_number,
+            arg_max(item_versions.place, item_versions.load_number) as place
         from item_versions
-        inner join settled_groups on item_versions._group_key = settled_groups._group_key
+        inner join settled_loads on item_versions._group_key = settled_loads._group_key
         left join last_unnumbered on item_versions._group_key = last_unnumbered._group_key
         where
-            item_versions._load_id <= settled_groups.load_id
+            item_versions.load_number <= settled_loads.settled_load
             and (
-                last_unnumbered.load_id is null
-                or item_versions._load_id > last_unnumbered.load_id
-                or (item_versions._load_id = last_unnumbered.load_id and last_unnumbered.load_id = settled_groups.load_id)
+                last_unnumbered.load_number is null
+                or item_versions.load_number > last_unnumbered.load_number
+                or (
+                    item_versions.load_number = last_unnumbered.load_number
+                    and last_unnumbered.load_number = settled_loads.settled_load
+                )
             )
         group by item_versions._group_key, item_versions._item_key
+    ),
+
+    seen as (
+        select
+            numbered_rows._group_key,
+            settled_groups.settled_load,
+            sum(
+                numbered_rows.versions_before
+                + case when numbered_rows.load_number <= settled_groups.settled_load then numbered_rows.versions_new else 0 end
+            ) as versions_seen,
+            bool_or(numbered_rows.load_number > settled_groups.settled_load) as is_stale_version
+        from numbered_rows
+        inner join settled_groups on numbered_rows._group_key = settled_groups._group_key
+        group by numbered_rows._group_key, settled_groups.settled_load
     ),
 
     first_items as (
@@ -276,35 +335,68 @@
             count(*) as items
         from newest
         group by _group_key
+    ),
+
+    settled_rows as (
+        select
+            newest._group_key,
+            newest._item_key,
+            loads._load_id,
+            newest.place // 2 as row_number,
+            newest.place % 2 = 0 as is_new,
+            seen.is_stale_version,
+            cast(
+                case
+                    when newest._item_key = first_items.item_key then 1 + seen.versions_seen - first_items.items
+                    else 1
+                end as bigint
+            ) as versions_seen,
+            settled._load_id as settled_load_id
+        from newest
+        inner join loads on newest.load_number = loads.load_number
+        inner join first_items on newest._group_key = first_items._group_key
+        inner join seen on newest._group_key = seen._group_key
+        inner join loads as settled on seen.settled_load = settled.load_number
+    ),
+
+    whole_rows as (
+        select
+            {{ (columns + bookkeeping) | join(',\n            ') }},
+            true as is_new
+        from {{ base }}
+        where _row_key is not null and {{ of_these_loads }}
+        {%- if incremental %}
+        union all
+        select
+            {{ (columns + bookkeeping) | join(',\n            ') }},
+            false as is_new
+        from {{ this }}
+        where _group_key in (select new_rows._group_key from new_rows)
+        {%- endif %}
     )
 
     select
-        {% for column in columns %}candidates.{{ column }},
+        {% for column in columns %}whole_rows.{{ column }},
         {% endfor -%}
-        candidates.is_numbered,
-        seen.is_stale_version,
+        whole_rows.is_numbered,
+        settled_rows.is_stale_version,
         {{ load_order_only() }} as _version_at,
-        cast(
-            case when newest._item_key = first_items.item_key then 1 + seen.versions_seen - first_items.items else 1 end
-            as bigint
-        ) as _versions_seen,
-        newest._row_number,
-        newest._group_key,
-        newest._item_key,
-        newest._settled_load_id,
-        {% if incremental and pending %}'{{ pending[-1] }}'{% else %}newest._load_id{% endif %} as _staged_load_id,
-        newest._load_id,
-        candidates._loaded_at
-    from candidates
-    inner join newest
+        settled_rows.versions_seen as _versions_seen,
+        whole_rows._row_number,
+        whole_rows._group_key,
+        whole_rows._item_key,
+        settled_rows.settled_load_id as _settled_load_id,
+        {% if incremental and pending %}'{{ pending[-1] }}'{% else %}whole_rows._load_id{% endif %} as _staged_load_id,
+        whole_rows._load_id,
+        whole_rows._loaded_at
+    from whole_rows
+    inner join settled_rows
         on
-            candidates._group_key = newest._group_key
-            and candidates._item_key = newest._item_key
-            and candidates._load_id = newest._load_id
-            and candidates._row_number = newest._row_number
-            and candidates.is_new = newest.is_new
-    inner join first_items on newest._group_key = first_items._group_key
-    inner join seen on newest._group_key = seen._group_key
+            whole_rows._group_key = settled_rows._group_key
+            and whole_rows._item_key = settled_rows._item_key
+            and whole_rows._load_id = settled_rows._load_id
+            and whole_rows._row_number = settled_rows.row_number
+            and whole_rows.is_new = settled_rows.is_new
 {%- endmacro %}
 
 {# Earlier loads that hold waiting rows of the groups that pending loads bring, or that the quarantine has not taken in. #}

@@ -35,17 +35,22 @@ texts as (
     from raw_rows
 ),
 
--- Lines without a number are counted as they stand in their file.
-counted as (
+-- Lines without a number are counted as they stand in their file. Of the keys alone: a window holds what passes it.
+places as (
     select
-        *,
-        row_number() over (partition by _load_id, system, order_id order by _row_number) as place_in_load
-    from texts
+        _load_id,
+        _row_number,
+        row_number() over (
+            partition by _load_id, {{ to_text('system') }}, {{ to_text('order_id') }}
+            order by _row_number
+        ) as place_in_load
+    from {{ source('raw_exports', 'order_lines') }}
 ),
 
 typed as (
     select
         texts.*,
+        places.place_in_load,
         {{ typed_order_columns() }},
         {%- for column in ['line_number', 'sku', 'product_name', 'category', 'original_order_id'] %}
         texts.{{ column }}_text as {{ column }},
@@ -55,7 +60,8 @@ typed as (
         {%- endfor %}
         {{ to_quantity('texts.quantity_text') }} as quantity,
         {{ to_unit_price('texts.unit_price_text') }} as unit_price
-    from counted as texts
+    from texts
+    left join places on texts._load_id = places._load_id and texts._row_number = places._row_number
 ),
 
 judged as (
