@@ -106,21 +106,22 @@ def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     n = len(profiles)
     blocks = neighbours.blocks_of(profiles)
     limit = neighbours.limit_for(blocks, n)
-    left, right = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
-    home.candidates = Candidates(common, limit, left, right)
+    candidates = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
+    home.candidates = Candidates(common, limit, candidates)
     del blocks
-    if len(np.unique(home.group)) < LEAST_GROUPS or len(left) < LEAST_PAIRS:
+    if len(np.unique(home.group)) < LEAST_GROUPS or len(candidates) < LEAST_PAIRS:
         return None
-    inside = home.inside()
+    left, right = home.inside()
+    inside = left * n + right
     pairs = float(n * (n - 1) // 2)
     drawn = _random_pairs(n, seed)
     apart = (home.only_group[drawn[0]] != home.only_group[drawn[1]]) | (home.only_group[drawn[0]] < 0)
-    unseen = apart & ~neighbours.among(drawn[0] * n + drawn[1], left * n + right)
-    sample = count_patterns(_levels(home, profiles, drawn[0][unseen], drawn[1][unseen]))
-    times = max(pairs - len(left) - len(inside[0]), 0.0) / max(int(unseen.sum()), 1)
-    left, right = np.concatenate([left, inside[0]]), np.concatenate([right, inside[1]])
-    candidates = count_patterns(_levels(home, profiles, left, right))
-    mixture = households.learn(candidates, Counted(sample.levels, sample.counts * times), pairs, n)
+    drawn = drawn[0] * n + drawn[1]
+    drawn = drawn[apart & ~neighbours.among(drawn, candidates)]
+    sample = count_patterns(compared.levels for compared in _levels(home, profiles, drawn))
+    times = max(pairs - len(candidates) - len(inside), 0.0) / max(len(drawn), 1)
+    seen = count_patterns(compared.levels for compared in _levels(home, profiles, candidates, inside))
+    mixture = households.learn(seen, Counted(sample.levels, sample.counts * times), pairs, n)
     frequencies, rare = {}, {}
     for name in _BY_CHANCE:
         frequencies[name], rare[name] = home.frequencies(name)
@@ -166,25 +167,22 @@ def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None
         wanted[profiles.of_record[wanted_record & (profiles.of_record >= 0)]] = True
     known = home.candidates
     if wanted is None and known is not None and (known.common, known.limit) == (model.common, model.block_limit):
-        left, right = known.left, known.right
+        candidates = known.pairs
     else:
         blocks = neighbours.blocks_of(profiles, of=wanted)
-        left, right = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
+        candidates = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
         del blocks
     twins = np.flatnonzero(home.only_group < 0)
     if wanted is not None:
         twins = twins[wanted[twins]]
-    left, right = np.concatenate([left, twins]), np.concatenate([right, twins])
-    likely: list[np.ndarray] = [np.empty(0, dtype=np.int64)]
-    scores: list[np.ndarray] = [np.empty(0)]
-    for begin, levels in zip(range(0, len(left), _PAIRS), _levels(home, profiles, left, right), strict=True):
-        span = slice(begin, begin + _PAIRS)
-        score = _scores(profiles, model, left[span], right[span], levels)
-        kept = np.flatnonzero(score >= model.doubtful)
-        likely.append(begin + kept)
-        scores.append(score[kept])
-    kept, score = np.concatenate(likely), np.concatenate(scores)
-    one, other, of_pair = home.records_of(left[kept], right[kept])
+    nobody = np.empty(0, dtype=np.int64)
+    likely: list[tuple[np.ndarray, ...]] = [(nobody, nobody, np.empty(0))]
+    for left, right, levels in _levels(home, profiles, candidates, twins * (n + 1)):
+        score = _scores(profiles, model, left, right, levels)
+        kept = score >= model.doubtful
+        likely.append((left[kept], right[kept], score[kept]))
+    left, right, score = (np.concatenate(parts) for parts in zip(*likely, strict=True))
+    one, other, of_pair = home.records_of(left, right)
     touching = wanted_record[one] | wanted_record[other]
     one, other, of_pair = one[touching], other[touching], of_pair[touching]
     a, b = home.key.take(pa.array(one)), home.key.take(pa.array(other))
@@ -239,7 +237,8 @@ def supported(pairs: pa.Table, home: Home, model: LikelyModel) -> pa.Table:
     a, b = node_profile[left], node_profile[right]
     distinct, of_pair = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
     a, b = distinct // max(n, 1), distinct % max(n, 1)
-    levels = np.concatenate([np.empty((0, len(alike.LEVELS)), dtype=np.int8), *_levels(home, profiles, a, b)])
+    parts = (compared.levels for compared in _levels(home, profiles, distinct))
+    levels = np.concatenate([np.empty((0, len(alike.LEVELS)), dtype=np.int8), *parts])
     rarity = _rarity(profiles, model, a, b, levels)
     evidence = Evidence(node_group[left], node_group[right], levels[of_pair], rarity[of_pair])
 
@@ -256,12 +255,11 @@ def home_of(features: pa.Table, groups: pa.Table) -> Home:
 
 
 class Candidates(NamedTuple):
-    """Pairs of profiles worth comparing, with common values left out and up to a limit."""
+    """Pairs of profiles worth comparing (`left * n + right`), with common values left out and up to a limit."""
 
     common: dict[str, list[str]]
     limit: int
-    left: np.ndarray
-    right: np.ndarray
+    pairs: np.ndarray
 
 
 class Home:
@@ -369,11 +367,21 @@ class Home:
         return {self.profiles.texts[name][code]: _six((names[code] - _MOST_NAMES) / total) for code in crowded}
 
 
-def _levels(home: Home, profiles: Profiles, left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
-    """The levels of some pairs after the other: those of all pairs are too many to hold."""
-    for begin in range(0, len(left), _PAIRS):
-        span = slice(begin, begin + _PAIRS)
-        yield alike.levels(profiles, left[span], right[span], home.compared)
+class _Compared(NamedTuple):
+    """Pairs of profiles with their levels."""
+
+    left: np.ndarray
+    right: np.ndarray
+    levels: np.ndarray
+
+
+def _levels(home: Home, profiles: Profiles, *pairs: np.ndarray) -> Iterator[_Compared]:
+    """The levels of pairs (`left * n + right`), some after the other: those of all pairs are too many to hold."""
+    n = max(len(profiles), 1)
+    for kind in pairs:
+        for begin in range(0, len(kind), _PAIRS):
+            left, right = np.divmod(kind[begin : begin + _PAIRS], n)
+            yield _Compared(left, right, alike.levels(profiles, left, right, home.compared))
 
 
 def _scores(

@@ -131,9 +131,9 @@ def one_slip_pairs(texts: Sequence[str], asked: Sequence[str] | None = None) -> 
     if asked is not None:
         theirs = [asked[i] for i in _of_a_length(asked).tolist()]
         near_asked = np.zeros(len(usable), dtype=bool)
-        near_asked[owners[among(forms, _deleted(theirs)[1])]] = True
+        near_asked[owners[among(forms, distinct(_deleted(theirs)[1]))]] = True
         # Their pairs hang on how many have their forms, so on whoever else has one of them.
-        counted = among(forms, forms[near_asked[owners]])
+        counted = among(forms, distinct(forms[near_asked[owners]]))
         owners, forms = owners[counted], forms[counted]
     left, right = pairs_within((owners, np.unique(forms, return_inverse=True)[1]), len(usable), _SLIP_BLOCK)
     both = near_asked[left] & near_asked[right]
@@ -189,8 +189,8 @@ def limit_for(blocks: Blocks, n: int) -> int:
 
 def candidate_pairs(
     blocks: Blocks, n: int, limit: int, group: np.ndarray, wanted: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct pairs of profiles (left < right, ascending) that share a block within the limit.
+) -> np.ndarray:
+    """Distinct pairs of profiles (left < right) that share a block within the limit, as ascending `left * n + right`.
 
     `group`: by profile the one group all its records are in, or -1; pairs within one group cost nothing more.
     `wanted`: by profile; only pairs with a wanted end.
@@ -200,8 +200,11 @@ def candidate_pairs(
         left, right = pairs_within(keys, n, limit, wanted)
         apart = (group[left] != group[right]) | (group[left] < 0)
         found.append(left[apart] * n + right[apart])
-    pairs = distinct(np.concatenate(found))
-    return pairs // max(n, 1), pairs % max(n, 1)
+        del left, right, apart
+    pairs = np.concatenate(found)
+    del found
+    pairs.sort()
+    return pairs[_first_of_each(pairs)]
 
 
 def pairs_within(keys: Keys, n: int, limit: int, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -253,14 +256,17 @@ def _stated(table: np.ndarray) -> np.ndarray:
 def distinct(numbers: np.ndarray) -> np.ndarray:
     """The numbers in order, each once; NumPy's own `unique` looks each up in a table, ten times as slowly."""
     ordered = np.sort(numbers)
+    return ordered[_first_of_each(ordered)]
+
+
+def _first_of_each(ordered: np.ndarray) -> np.ndarray:
     is_new = np.ones(len(ordered), dtype=bool)
     is_new[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_new]
+    return is_new
 
 
 def among(numbers: np.ndarray, few: np.ndarray) -> np.ndarray:
-    """Which of the numbers are among a few."""
-    few = distinct(few)
+    """Which of the numbers are among others, which ascend."""
     if not len(few):
         return np.zeros(len(numbers), dtype=bool)
     at = np.searchsorted(few, numbers)

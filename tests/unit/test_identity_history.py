@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.history_models import Company
@@ -48,6 +48,7 @@ nights = st.lists(
 
 
 @settings(max_examples=20, deadline=None)
+@example([({"r1": 0, "r2": 1, "r3": 1}, True), ({"r1": 0, "r2": 0}, True), ({"r3": 0}, False)])
 @given(nights)
 def test_every_id_ever_published_leads_in_one_hop_to_somebody_there_or_to_nobody(plan):
     """Any merges, splits, returns and failures; and the same night once more says nothing new."""

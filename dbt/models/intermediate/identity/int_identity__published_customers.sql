@@ -113,9 +113,12 @@ lost as (
 
 ),
 
+-- That group, and whoever was last seen under the id itself: they may have been gone when the rest went elsewhere.
 lost_groups as (
 
-    select distinct last_customer_id from lost
+    select last_customer_id from lost
+    union
+    select customer_id as last_customer_id from lost
 
 ),
 
@@ -142,11 +145,12 @@ rebound as (
 
     select
         bound.customer_id,
-        heirs.record_key is not null as is_rebound,
-        coalesce(heirs.record_key, bound.record_key) as record_key
+        coalesce(heirs.record_key, own_heirs.record_key) is not null as is_rebound,
+        coalesce(heirs.record_key, own_heirs.record_key, bound.record_key) as record_key
     from bound
     left join lost on bound.customer_id = lost.customer_id
     left join heirs on lost.last_customer_id = heirs.last_customer_id
+    left join heirs as own_heirs on lost.customer_id = own_heirs.last_customer_id
 
 ),
 
