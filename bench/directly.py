@@ -71,7 +71,8 @@ def _build_models(night: Night, manifest: dict[str, Any]) -> None:
     os.environ.update(project.environment(house, with_key=True))
     with connect(house) as warehouse:
         left_alone = idle.nodes(manifest, night.raw_rows, warehouse) | idle.seeds(manifest, warehouse)
-    built = project.run_dbt(house, *idle.build_arguments(manifest, left_alone))
+    at_a_time = project.at_a_time(house, sum(night.raw_rows.values()))
+    built = project.run_dbt(house, *idle.build_arguments(manifest, left_alone), *at_a_time)
     if built.returncode:
         raise SystemExit(built.stdout[-3000:] + built.stderr[-3000:])
 

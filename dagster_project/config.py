@@ -26,6 +26,8 @@ Default = TypeVar("Default", int, None)
 # A change of this number says that state written by an earlier version is read differently.
 STATE_VERSION = 1
 # Percent of a source's new rows; the empty name stands for every source that is not named.
+# Of the machine's memory, what DuckDB may take, and how much it takes at most unless told.
+_SHARE, _MOST_GIB = 0.6, 5.0
 _USUAL_QUARANTINE_LIMIT = {"": Decimal(5)}
 _NO_CALLS_OUT = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -167,9 +169,9 @@ class House:
     @property
     def memory_bytes(self) -> int:
         """The limit in bytes."""
-        number, unit = re.fullmatch(r"([\d.]+)([KMGT])(i?)B", self.memory_limit).group(1, 2)  # type: ignore[union-attr]
-        base = 1024 if "i" in self.memory_limit else 1000
-        return int(float(number) * base ** ("KMGT".index(unit) + 1))
+        number = self.memory_limit.rstrip("KMGTiB")
+        unit = self.memory_limit[len(number) :]
+        return int(float(number) * (1024 if "i" in unit else 1000) ** ("KMGT".index(unit[0]) + 1))
 
     def last_day(self, as_of: datetime) -> date:
         """The last day that is complete in the reporting zone at a moment."""
@@ -285,10 +287,6 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
-
-
-# Of the machine's memory, what DuckDB may take, and how much it takes at most unless told.
-_SHARE, _MOST_GIB = 0.6, 5.0
 
 
 def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, wanted: str) -> str:

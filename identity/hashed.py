@@ -27,6 +27,7 @@ from identity import phones
 HASHED_TYPES = {"email_sha256": "email", "phone_sha256": "phone"}
 HASH_PREFIX = "sha256:"
 
+LOOKS_HASHED = "[0-9a-fA-F]{64}"  # what every identifier with a hash in it has
 NOT_A_HASH = "not a SHA-256 in hexadecimal"
 HASH_OF_NOTHING = "the hash of an empty field"
 

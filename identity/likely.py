@@ -11,7 +11,7 @@ its two records and the artefact only; which pairs are scored depends on the blo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -102,7 +102,7 @@ def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     records state and on which of them are together, not on their order, their keys or the groups' names.
     """
     common = {name: home.common(name) for name in SEVERAL}
-    profiles = home.stating(common)
+    profiles = home.profiles.without(common)
     n = len(profiles)
     blocks = neighbours.blocks_of(profiles)
     limit = neighbours.limit_for(blocks, n)
@@ -157,7 +157,7 @@ def likely_pairs(home: Home, model: LikelyModel, touched: pa.Array | None = None
 
 def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None) -> pa.Table:
     """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
-    profiles = home.stating(model.common)
+    profiles = home.profiles.without(model.common)
     n = len(profiles)
     wanted = None
     wanted_record = np.ones(len(home.key), dtype=bool)
@@ -219,7 +219,7 @@ def shifted(home: Home, came: np.ndarray, model: LikelyModel) -> pa.Array:
 
 def supported(pairs: pa.Table, home: Home, model: LikelyModel) -> pa.Table:
     """The pairs with `is_supported`: whether their groups hold together, given everything that both state."""
-    profiles = home.stating(model.common)
+    profiles = home.profiles.without(model.common)
     ends = [
         pc.index_in(pairs[c].combine_chunks(), value_set=home.key).to_numpy().astype(np.int64)
         for c in ("left_record", "right_record")
@@ -287,10 +287,6 @@ class Home:
         np.minimum.at(low, self.profiles.of_record[shown], self.group[shown])
         np.maximum.at(high, self.profiles.of_record[shown], self.group[shown])
         self.only_group = np.where(low == high, low, -1)
-
-    def stating(self, common: Mapping[str, Sequence[str]]) -> Profiles:
-        """The profiles without values, by field, that are so common that they say nothing."""
-        return self.profiles.without(common)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Every group with every profile its records show."""

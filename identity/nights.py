@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.exact import Exact, link_exactly
-from identity.hashed import HASH_PREFIX
+from identity.hashed import HASH_PREFIX, LOOKS_HASHED
 from identity.incremental import carried_values, hashes_among, hashes_of
 from identity.kept import GONE, Query, Tonight, below, rows_of
 from identity.night_pairs import NightPairs, version_of
@@ -61,8 +61,9 @@ def whole(tonight: Tonight) -> Iterator[pa.Table]:
             stated = query(f"from {_STATED} semi join keys using (record_key)", keys=keys)
             rows = _parts(query, found, keys, groups, stated if likely else stated.slice(0, 0))
             # Carriers of a value that links nobody lie in several parts.
-            query.add(_VALUES, rows["value"].filter(pc.invert(pc.is_in(rows["value"]["status"], value_set=_LINKING))))
-            rows["value"] = rows["value"].filter(pc.is_in(rows["value"]["status"], value_set=_LINKING))
+            links = pc.is_in(rows["value"]["status"], value_set=_LINKING)
+            query.add(_VALUES, rows["value"].filter(pc.invert(links)))
+            rows["value"] = rows["value"].filter(links)
             yield below(rows)
         values = query(
             "select type, value, sum(carriers)::bigint as carriers, any_value(status) as status, min(reason) as reason"
@@ -333,7 +334,7 @@ def _parts(query: Query, found: Resolution, keys: pa.Table, groups: pa.Table, st
 
 def _typed_at_hubs(query: Query, assertions: pa.Table, hubs: pa.Table) -> pa.Table | None:
     """How the identifiers of hubs' carriers are typed, where hashes among some assertions may stand for them."""
-    hashed = pc.match_substring_regex(assertions["value"], pattern="[0-9a-fA-F]{64}")
+    hashed = pc.match_substring_regex(assertions["value"], pattern=LOOKS_HASHED)
     if not pc.any(hashed).as_py():
         return None
     typed = _TYPED.format(assertions="said", records="records")

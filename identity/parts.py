@@ -17,12 +17,11 @@ import pyarrow.compute as pc
 
 from identity.cluster import components
 from identity.exact import Exact, carry, joined, link_exactly
-from identity.hashed import HASHED_TYPES
+from identity.hashed import HASHED_TYPES, LOOKS_HASHED
 from identity.kept import Query, Tonight, rows_of
 from identity.values import HUB, PLAIN, Values
 
 RECORDS_OF_A_PART = 500_000
-_LOOKS_HASHED = "[0-9a-fA-F]{64}"
 _COMPONENTS, _PARTS = "identity_components", "identity_parts"
 
 
@@ -134,7 +133,7 @@ def _hubs(values: Values) -> pa.Table:
 
 def _typed_at_hubs(values: Values, assertions: pa.Table, region: pa.Array) -> pa.Table | None:
     """How the identifiers of hubs are typed (`type`, `value`, `default_region`), where hashes may stand for them."""
-    if not pc.any(pc.match_substring_regex(assertions["value"], pattern=_LOOKS_HASHED)).as_py():
+    if not pc.any(pc.match_substring_regex(assertions["value"], pattern=LOOKS_HASHED)).as_py():
         return None
     hashable = [code for code, kind in enumerate(values.types) if kind in HASHED_TYPES.values()]
     is_hub = (values.status == HUB) & np.isin(values.type_code, hashable)

@@ -149,9 +149,8 @@ def resolve_exact(
     if not home_key:
         raise ValueError("home_key is empty; ids would be guessable. Give the key of the home.")
     records, key, key_rank, region, values = exact.records, exact.key, exact.key_rank, exact.region, exact.values
-    decided, judged, linking, hashed, hashes = (
-        exact.decided, exact.judged, exact.linking, exact.hashed, exact.hashes,
-    )  # fmt: skip
+    decided, judged = exact.decided, exact.judged
+    linking, hashed, hashes = exact.linking, exact.hashed, exact.hashes
     n, limits, hash_place, priority = records.num_rows, exact.limits, exact.hash_place, exact.priority
     is_anonymous = pc.fill_null(records["is_anonymous"].combine_chunks().cast(pa.bool_()), False).to_numpy(
         zero_copy_only=False
