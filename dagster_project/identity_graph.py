@@ -14,16 +14,16 @@ from dagster_project.config import House
 
 # The parts of int_identity__clusters under the names of the graph's columns. Links stand in the order of the spanning
 # tree, as far as it tells which of several links is the weakest: by what people decided, by the trust in the type, by
-# likeness, and devices last.
+# likeness, and devices last. Nothing else is put in order, and no part is read through a common table expression that
+# several branches share: DuckDB would lay all of it by, and wrote five times the warehouse to disk.
 _GRAPH = """
-    with clusters as (
-        from intermediate.int_identity__clusters
-    ),
-
-    carried as (
+    with carried as materialized (
         select carriers.record_key, carriers.type, carriers.value, members.customer_id
-        from clusters as carriers
-        inner join clusters as members on carriers.record_key = members.record_key and members.part = 'member'
+        from intermediate.int_identity__clusters as carriers
+        inner join intermediate.int_identity__members as members on carriers.record_key = members.record_key
+        semi join (
+            select type, value from intermediate.int_identity__clusters where part = 'value' and carriers > 1
+        ) as several on carriers.type = several.type and carriers.value = several.value
         where carriers.part = 'carrier'
     ),
 
@@ -31,60 +31,60 @@ _GRAPH = """
         select type, value
         from carried
         group by type, value
-        having count(distinct customer_id) > 1
+        having min(customer_id) <> max(customer_id)
     ),
 
-    graph as (
+    links as (
         select
-            case clusters.part when 'member' then 'record' when 'value' then 'identifier' else clusters.part end
-                as kind,
-            coalesce(clusters.record_key, clusters.left_record) as record_key,
-            coalesce(clusters.other_record_key, clusters.right_record) as other_record_key,
-            members.source_system || '/' || members.record_type || '/' || members.published_record_id
-                as published_key,
-            clusters.customer_id,
-            case clusters.part
-                when 'member' then clusters.match_rule
-                when 'override' then clusters.action
-                else clusters.type
-            end as type,
-            clusters.value,
+            'link' as kind, clusters.record_key, clusters.other_record_key, clusters.customer_id, clusters.type,
+            clusters.value, clusters.value_hash, clusters.confidence, clusters.in_tree
+        from intermediate.int_identity__clusters as clusters
+        left join seeds.identity_rules as rules on clusters.type = rules.type
+        where clusters.part = 'link'
+        order by
+            case
+                when clusters.type = 'must_link' then 0
+                when lower(rules.anonymous) in ('y', 'yes', 'true') then 3
+                when rules.type is not null then 1
+                else 2
+            end,
+            clusters.confidence desc,
+            try_cast(rules.priority as integer),
+            clusters.type,
             clusters.value_hash,
-            clusters.status,
-            clusters.reason,
-            clusters.carriers,
-            coalesce(clusters.confidence, clusters.match_confidence, clusters.score) as confidence,
-            clusters.in_tree
-        from clusters
-        left join intermediate.int_identity__members as members
-            on members.record_key = case clusters.part when 'member' then clusters.record_key end
-        where clusters.part in ('member', 'value', 'link', 'review', 'override')
-        union all by name
-        select 'unlinked' as kind, carried.record_key, carried.type, carried.value, clusters.status, clusters.reason
-        from carried
-        inner join spread on carried.type = spread.type and carried.value = spread.value
-        inner join clusters
-            on clusters.part = 'value' and clusters.type = carried.type and clusters.value = carried.value
+            clusters.record_key,
+            clusters.other_record_key
     )
 
-    select graph.*
-    from graph
-    left join seeds.identity_rules as rules on graph.type = rules.type
-    order by
-        graph.kind,
-        case
-            when graph.type = 'must_link' then 0
-            when lower(rules.anonymous) in ('y', 'yes', 'true') then 3
-            when rules.type is not null then 1
-            else 2
-        end,
-        graph.confidence desc,
-        try_cast(rules.priority as integer),
-        graph.type,
-        graph.value_hash,
-        graph.record_key,
-        graph.other_record_key,
-        graph.value
+    select
+        kind, record_key, other_record_key, cast(null as text) as published_key, customer_id, type, value, value_hash,
+        cast(null as text) as status, cast(null as text) as reason, cast(null as bigint) as carriers, confidence,
+        in_tree
+    from links
+    union all by name
+    select
+        'record' as kind, record_key, customer_id,
+        source_system || '/' || record_type || '/' || published_record_id as published_key,
+        match_rule as type, match_confidence as confidence
+    from intermediate.int_identity__members
+    union all by name
+    select 'identifier' as kind, record_key, type, value, status, reason, carriers
+    from intermediate.int_identity__clusters
+    where part = 'value'
+    union all by name
+    select
+        part as kind, coalesce(record_key, left_record) as record_key,
+        coalesce(other_record_key, right_record) as other_record_key, customer_id,
+        case part when 'override' then action else type end as type, value, value_hash, status, reason, carriers,
+        coalesce(confidence, score) as confidence, in_tree
+    from intermediate.int_identity__clusters
+    where part in ('review', 'override')
+    union all by name
+    select 'unlinked' as kind, carried.record_key, carried.type, carried.value, told.status, told.reason
+    from carried
+    inner join spread on carried.type = spread.type and carried.value = spread.value
+    inner join intermediate.int_identity__clusters as told
+        on told.part = 'value' and told.type = carried.type and told.value = carried.value
 """
 
 

@@ -167,8 +167,9 @@ def house(tmp_path: Path) -> House:
         warehouse.register("clusters", pa.concat_tables(tables, promote_options="permissive"))
         warehouse.execute("create table intermediate.int_identity__clusters as select * from clusters")
         warehouse.execute(
-            "create table intermediate.int_identity__members as select record_key, 'pos' as source_system,"
-            " 'member' as record_type, 'h_' || right(record_key, 1) as published_record_id"
+            "create table intermediate.int_identity__members as select record_key, customer_id, match_rule,"
+            " match_confidence, 'pos' as source_system, 'member' as record_type,"
+            " 'h_' || right(record_key, 1) as published_record_id"
             " from intermediate.int_identity__clusters where part = 'member'"
         )
         identity_graph.write(found, warehouse)
@@ -192,3 +193,42 @@ def test_the_graph_of_a_home_stands_beside_the_warehouse_for_its_owner_only(
     assert "  - a person decided cannot-link pos/member/1 – pos/member/3" in capsys.readouterr().out.splitlines()
     assert main(["explain", "pos/member/1", "pos/member/9", "--graph", str(file)]) == 2
     assert "pos/member/9 is no record of this graph" in capsys.readouterr().err
+
+
+def test_links_stand_in_the_order_of_trust_however_many_there_are(tmp_path: Path) -> None:
+    house = House(home=tmp_path)
+    with duckdb.connect(str(house.warehouse)) as warehouse:
+        warehouse.execute("create schema intermediate; create schema seeds")
+        warehouse.execute(
+            "create table seeds.identity_rules as select * from (values ('phone', '2', 'n'), ('email', '1', 'n'),"
+            " ('device', '3', 'yes')) as rules (type, priority, anonymous)"
+        )
+        # The links backwards, with a record and a value between any two; more than one group of rows of Parquet.
+        warehouse.execute(
+            "create table intermediate.int_identity__clusters as select part, lpad((300000 - i)::text, 6, '0') as"
+            " record_key, null::text as other_record_key, null::text as left_record, null::text as right_record,"
+            " 'c' as customer_id, ['phone', 'device', 'email', 'must_link'][1 + i % 4] as type, i::text as value,"
+            " i::text as value_hash, null::text as status, null::text as reason, 1::bigint as carriers,"
+            " (1 - i % 3 / 10)::double as confidence, null::double as score, true as in_tree, null::text as action"
+            " from range(300000) as numbers (i), (values ('link'), ('value'), ('carrier')) as parts (part)"
+        )
+        warehouse.execute(
+            "create table intermediate.int_identity__members as select record_key, customer_id, 'a' as source_system,"
+            " 'b' as record_type, record_key as published_record_id, 'anchor' as match_rule, 1.0 as match_confidence"
+            " from intermediate.int_identity__clusters where part = 'carrier'"
+        )
+        assert identity_graph.write(house, warehouse) == 900_000
+        found = pq.read_table(identity_graph.path(house), filters=[("kind", "=", "link")]).to_pylist()
+    trust = ("must_link", "email or phone", "device")
+    place = {"email": 1, "phone": 2}
+    order = [
+        (
+            trust.index(row["type"] if row["type"] in trust else trust[1]),
+            -row["confidence"],
+            place.get(row["type"], 0),
+            row["value_hash"],
+        )
+        for row in found
+    ]
+    assert len(order) == 300_000
+    assert order == sorted(order)
