@@ -6,13 +6,12 @@ that nobody gets a message twice (the decisions).
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 
-from dagster_project.conversions import instant
+from dagster_project import csv_files
+from dagster_project.warehouse import literal
 
 FOLDER = Path("restricted") / "audiences"
 # What names the person, by channel: the file's column, and the model's.
@@ -26,6 +25,11 @@ _NAMED = {
 }
 # A list for advertisements is no message: it is uploaded whenever it suits.
 _TIMED = ("sms", "email", "wecom")
+_TIME_FORM = ("%Y-%m-%dT%H:%M:%S", "%02d:%02d")
+_TIMES = {
+    "message_key": "message_key",
+    **{moment: csv_files.local_time(moment, *_TIME_FORM) for moment in ("send_not_before", "send_before")},
+}
 
 
 def write(warehouse: duckdb.DuckDBPyConnection, release: Path) -> dict[str, int]:
@@ -37,26 +41,8 @@ def write(warehouse: duckdb.DuckDBPyConnection, release: Path) -> dict[str, int]
     for audience, channel in warehouse.execute(
         "select distinct audience, channel from restricted.audience_exports order by audience"
     ).fetchall():
-        named = _NAMED[channel]
-        rows = warehouse.execute(
-            f"select {', '.join(named.values())}, message_key, timezone, epoch(send_not_before), epoch(send_before)"
-            " from restricted.audience_exports where audience = $1 order by customer_id",
-            [audience],
-        ).fetchall()
-        timed = channel in _TIMED
-        lines = [[*named, *(("message_key", "send_not_before", "send_before") if timed else ())]]
-        for *names, key, zone, begin, end in rows:
-            times = (key, _local(begin, zone), _local(end, zone)) if timed else ()
-            lines.append([name or "" for name in (*names, *times)])
         (release / FOLDER).mkdir(mode=0o700, exist_ok=True)
-        with (release / FOLDER / f"{audience}.csv").open("w", encoding="utf-8", newline="") as handle:
-            csv.writer(handle, lineterminator="\n").writerows(lines)
-        written[audience] = len(rows)
+        columns = _NAMED[channel] | (_TIMES if channel in _TIMED else {})
+        reached = f"from restricted.audience_exports where audience = {literal(audience)} order by customer_id"
+        written[audience] = csv_files.write(warehouse, columns, reached, release / FOLDER / f"{audience}.csv")
     return written
-
-
-def _local(seconds: float | None, zone: str) -> str:
-    """A moment as clocks show it in the zone, with the offset: when they are put back an hour comes twice."""
-    if seconds is None:
-        return ""
-    return instant(seconds).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")

@@ -6,169 +6,120 @@ Here: columns, spellings of times and amounts, file names. Not here: which conve
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 
+from dagster_project import csv_files
+from dagster_project.warehouse import literal
+
 FOLDER = Path("restricted") / "exports"
-_MILLISECONDS = 1000
-# Google's spelling of the two kinds of adjustments in files; its interface for programs has others.
-_GOOGLE_ADJUSTMENTS = {"restatement": "RESTATE", "retraction": "RETRACT"}
-_OCEAN_ADJUSTMENTS = {"restatement": "ecom_refund", "retraction": "ecom_cancel_order"}
+_DIGITS = range(5)  # after the point, of any currency's minor unit
 
 
-@dataclass(frozen=True)
-class Upload:
-    """One conversion or adjustment, a row of `restricted.conversion_uploads`. Times are UTC; None: an empty cell."""
+def _is(platform: str, *kinds: str) -> str:
+    return f"platform = {literal(platform)} and kind in ({', '.join(map(literal, kinds))})"
 
-    platform: str
-    action: str
-    order_id: str
-    kind: str
-    click_id: str | None
-    hashed_email: str | None
-    hashed_phone: str | None
-    value: Decimal
-    minor_unit: int
-    currency: str
-    timezone: str
-    clicked_at: datetime | None
-    happened_at: datetime
 
-    @property
-    def amount(self) -> str:
-        """The value with as many digits after the point as its currency has."""
-        return f"{self.value:.{self.minor_unit}f}"
+def _seconds(instant: str) -> str:
+    return f"(epoch_us({instant}) // 1000000)"
 
-    @property
-    def local_time(self) -> str:
-        """The time in the file's zone, with its offset: when clocks go back an hour comes twice."""
-        return self.happened_at.astimezone(ZoneInfo(self.timezone)).strftime("%Y-%m-%d %H:%M:%S%z")
+
+_BY_DIGITS = [f"when {digits} then cast(cast(value as decimal(38, {digits})) as text)" for digits in _DIGITS]
+# With as many digits after the point as its currency has.
+_AMOUNT = (
+    f"case minor_unit {' '.join(_BY_DIGITS)}"
+    " else error('no currency has a minor unit of ' || minor_unit || ' digits') end"
+)
+_LOCAL_TIME = csv_files.local_time("happened_at", "%Y-%m-%d %H:%M:%S", "%02d%02d")
+# Meta's cookie of a click as its script would have written it: version, domain level, time in milliseconds, id.
+_FACEBOOK_CLICK = f"'fb.1.' || {_seconds('clicked_at')} || '000.' || click_id"
+
+_GOOGLE_COLUMNS = {
+    "Conversion Name": "action",
+    "Conversion Time": _LOCAL_TIME,
+    "Conversion Value": _AMOUNT,
+    "Conversion Currency": "currency",
+    "Order ID": "order_id",
+}
+
+
+def _meta_columns(event: str) -> dict[str, str]:
+    return {
+        "email": "hashed_email",
+        "phone": "hashed_phone",
+        "fbc": _FACEBOOK_CLICK,
+        "event_name": event,
+        "event_time": _seconds("happened_at"),
+        "value": _AMOUNT,
+        "currency": "currency",
+        "order_id": "order_id",
+    }
+
+
+def _ocean_columns(event: str) -> dict[str, str]:
+    return {
+        "event_type": event,
+        "callback": "click_id",
+        "timestamp": f"{_seconds('happened_at')} || '000'",
+        "pay_amount": _AMOUNT,
+        "currency": "currency",
+        "order_id": "order_id",
+    }
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One file: which uploads belong in it, and what each cell of a row says, by column."""
+    """One file: which rows of `restricted.conversion_uploads` belong in it, and the SQL of each cell, by column."""
 
     name: str
-    holds: Callable[[Upload], bool]
-    columns: Mapping[str, Callable[[Upload], str | None]]
+    holds: str
+    columns: Mapping[str, str]
     names_zone: bool = False
-
-    def lines(self, uploads: Iterable[Upload]) -> list[list[str]]:
-        """The file's lines; none when it would have no row."""
-        rows = [upload for upload in uploads if self.holds(upload)]
-        if not rows:
-            return []
-        rows.sort(key=lambda upload: (upload.happened_at, upload.action, upload.order_id))
-        first = [[f"Parameters:TimeZone={rows[0].timezone}"]] if self.names_zone else []
-        return [*first, list(self.columns), *([cell(row) or "" for cell in self.columns.values()] for row in rows)]
-
-
-def _is(platform: str, *kinds: str) -> Callable[[Upload], bool]:
-    return lambda upload: upload.platform == platform and upload.kind in kinds
-
-
-def _facebook_click(upload: Upload) -> str | None:
-    """Meta's cookie of a click, written as its script would have: version, domain level, time in milliseconds, id."""
-    if upload.click_id is None or upload.clicked_at is None:
-        return None
-    return f"fb.1.{_seconds(upload.clicked_at) * _MILLISECONDS}.{upload.click_id}"
-
-
-def _seconds(instant: datetime) -> int:
-    return int(instant.astimezone(UTC).timestamp())
-
-
-_GOOGLE_COLUMNS: dict[str, Callable[[Upload], str | None]] = {
-    "Conversion Name": lambda upload: upload.action,
-    "Conversion Time": lambda upload: upload.local_time,
-    "Conversion Value": lambda upload: upload.amount,
-    "Conversion Currency": lambda upload: upload.currency,
-    "Order ID": lambda upload: upload.order_id,
-}
-
-
-def _meta_columns(event: Callable[[Upload], str]) -> dict[str, Callable[[Upload], str | None]]:
-    return {
-        "email": lambda upload: upload.hashed_email,
-        "phone": lambda upload: upload.hashed_phone,
-        "fbc": _facebook_click,
-        "event_name": event,
-        "event_time": lambda upload: str(_seconds(upload.happened_at)),
-        "value": lambda upload: upload.amount,
-        "currency": lambda upload: upload.currency,
-        "order_id": lambda upload: upload.order_id,
-    }
-
-
-def _ocean_columns(event: Callable[[Upload], str]) -> dict[str, Callable[[Upload], str | None]]:
-    return {
-        "event_type": event,
-        "callback": lambda upload: upload.click_id,
-        "timestamp": lambda upload: str(_seconds(upload.happened_at) * _MILLISECONDS),
-        "pay_amount": lambda upload: upload.amount,
-        "currency": lambda upload: upload.currency,
-        "order_id": lambda upload: upload.order_id,
-    }
 
 
 LAYOUTS = (
     Layout(
         "google_ads_click_conversions.csv",
-        lambda upload: _is("google_ads", "conversion")(upload) and upload.click_id is not None,
-        {"Google Click ID": lambda upload: upload.click_id, **_GOOGLE_COLUMNS},
+        f"{_is('google_ads', 'conversion')} and click_id is not null",
+        {"Google Click ID": "click_id", **_GOOGLE_COLUMNS},
         names_zone=True,
     ),
     Layout(
         "google_ads_enhanced_conversions.csv",
-        lambda upload: _is("google_ads", "conversion")(upload) and upload.click_id is None,
-        {
-            "Email": lambda upload: upload.hashed_email,
-            "Phone Number": lambda upload: upload.hashed_phone,
-            **_GOOGLE_COLUMNS,
-        },
+        f"{_is('google_ads', 'conversion')} and click_id is null",
+        {"Email": "hashed_email", "Phone Number": "hashed_phone", **_GOOGLE_COLUMNS},
         names_zone=True,
     ),
     Layout(
         "google_ads_adjustments.csv",
         _is("google_ads", "restatement", "retraction"),
         {
-            "Order ID": lambda upload: upload.order_id,
-            "Conversion Name": lambda upload: upload.action,
-            "Adjustment Time": lambda upload: upload.local_time,
-            "Adjustment Type": lambda upload: _GOOGLE_ADJUSTMENTS[upload.kind],
+            "Order ID": "order_id",
+            "Conversion Name": "action",
+            "Adjustment Time": _LOCAL_TIME,
+            # Google's spelling of the two kinds in files; its interface for programs has others.
+            "Adjustment Type": "case kind when 'restatement' then 'RESTATE' else 'RETRACT' end",
             # A retraction with a value is refused.
-            "Adjusted Value": lambda upload: upload.amount if upload.kind == "restatement" else None,
-            "Adjusted Value Currency": lambda upload: upload.currency if upload.kind == "restatement" else None,
+            "Adjusted Value": f"case kind when 'restatement' then {_AMOUNT} end",
+            "Adjusted Value Currency": "case kind when 'restatement' then currency end",
         },
         names_zone=True,
     ),
-    Layout(
-        "meta_ads_offline_events.csv",
-        _is("meta_ads", "conversion"),
-        _meta_columns(lambda upload: upload.action),
-    ),
+    Layout("meta_ads_offline_events.csv", _is("meta_ads", "conversion"), _meta_columns("action")),
     Layout(
         "meta_ads_adjustments.csv",
         _is("meta_ads", "restatement", "retraction"),
-        _meta_columns(lambda upload: f"{upload.action}Adjusted"),
+        _meta_columns("action || 'Adjusted'"),
     ),
-    Layout(
-        "oceanengine_conversions.csv",
-        _is("oceanengine", "conversion"),
-        _ocean_columns(lambda upload: upload.action),
-    ),
+    Layout("oceanengine_conversions.csv", _is("oceanengine", "conversion"), _ocean_columns("action")),
     Layout(
         "oceanengine_adjustments.csv",
         _is("oceanengine", "restatement", "retraction"),
-        _ocean_columns(lambda upload: _OCEAN_ADJUSTMENTS[upload.kind]),
+        _ocean_columns("case kind when 'restatement' then 'ecom_refund' else 'ecom_cancel_order' end"),
     ),
 )
 
@@ -178,31 +129,27 @@ def write(warehouse: duckdb.DuckDBPyConnection, release: Path) -> dict[str, int]
 
     A file without a row is not written, and without any there is no folder.
     """
-    uploads = read(warehouse)
-    written = {}
-    for layout in LAYOUTS:
-        lines = layout.lines(uploads)
-        if lines:
-            (release / FOLDER).mkdir(mode=0o700, exist_ok=True)
-            with (release / FOLDER / layout.name).open("w", encoding="utf-8", newline="") as handle:
-                csv.writer(handle, lineterminator="\n").writerows(lines)
-            written[layout.name] = len(lines) - (2 if layout.names_zone else 1)
-    lost = len(uploads) - sum(written.values())
-    if lost:
+    counts = ", ".join(f"count(*) filter ({layout.holds})" for layout in LAYOUTS)
+    found = warehouse.execute(f"select count(*), {counts} from restricted.conversion_uploads").fetchone()
+    total, *counted = found if found else (0,)
+    if lost := total - sum(counted):
         raise RuntimeError(f"{lost} conversions of restricted.conversion_uploads belong in no file")
+    written = {layout.name: count for layout, count in zip(LAYOUTS, counted, strict=True) if count}
+    for layout in LAYOUTS:
+        if layout.name in written:
+            (release / FOLDER).mkdir(mode=0o700, exist_ok=True)
+            _write(warehouse, layout, release / FOLDER / layout.name)
     return written
 
 
-def read(warehouse: duckdb.DuckDBPyConnection) -> list[Upload]:
-    """What goes out tonight."""
-    # Seconds since 1970 rather than times: those would come in the zone of the connection.
-    rows = warehouse.execute(
-        "select platform, action, order_id, kind, click_id, hashed_email, hashed_phone, value, minor_unit, currency,"
-        " timezone, epoch(clicked_at), epoch(happened_at) from restricted.conversion_uploads"
-    ).fetchall()
-    return [Upload(*row[:-2], *(None if told is None else instant(told) for told in row[-2:])) for row in rows]
-
-
-def instant(seconds: float) -> datetime:
-    """A moment of the database, in UTC."""
-    return datetime.fromtimestamp(int(seconds), UTC)
+def _write(warehouse: duckdb.DuckDBPyConnection, layout: Layout, file: Path) -> None:
+    uploads = f"from restricted.conversion_uploads where {layout.holds}"
+    order = f"order by {_seconds('happened_at')}, action, order_id"
+    rows = file.with_suffix(".rows") if layout.names_zone else file
+    csv_files.write(warehouse, layout.columns, f"{uploads} {order}", rows)
+    if layout.names_zone:
+        zone = warehouse.execute(f"select timezone {uploads} {order} limit 1").fetchone()
+        with rows.open("rb") as untold, file.open("wb") as told:
+            told.write(f"Parameters:TimeZone={zone[0] if zone else ''}\n".encode())
+            shutil.copyfileobj(untold, told)
+        rows.unlink()

@@ -100,7 +100,7 @@ def write(house: House, warehouse: duckdb.DuckDBPyConnection) -> int:
     # Made before it is filled, so that nobody else can open it in between.
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     rows = warehouse.execute(
-        f"copy ({_GRAPH}) to '{fresh}' (format parquet, compression zstd, use_tmp_file false)"
+        f"copy ({_GRAPH}) to '{fresh}' (format parquet, compression zstd, compression_level 1, use_tmp_file false)"
     ).fetchone()
     fresh.replace(path(house))
     return rows[0] if rows else 0

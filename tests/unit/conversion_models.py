@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
-from dagster_project import audience_inputs, conversions, decided, run_inputs
+from dagster_project import audience_inputs, decided, run_inputs
 from dagster_project.decisions import Decisions, Publication
 from tests.unit.compiled_models import compiled, model_text, relation
 from tests.unit.history_models import RULE_FILES
@@ -45,6 +46,18 @@ GIVEN = {
         "order_id text, customer_id text, channel text, currency text, due_amount decimal(18, 3),"
         " net_amount decimal(18, 3), is_valid boolean, ordered_at timestamptz",
 }  # fmt: skip
+
+
+class Upload(NamedTuple):
+    """What the tests look at of a row of `restricted.conversion_uploads`."""
+
+    platform: str
+    order_id: str
+    kind: str
+    click_id: str | None
+    hashed_email: str | None
+    hashed_phone: str | None
+    happened_at: datetime
 
 
 @dataclass(frozen=True)
@@ -176,9 +189,14 @@ class Exporter:
         for name in BUILT:
             self.warehouse.execute(f"create or replace table {relation(name)} as {with_macros(model_text(name))}")
 
-    def uploads(self) -> list[conversions.Upload]:
+    def uploads(self) -> list[Upload]:
         """What the files of the last night hold."""
-        return conversions.read(self.warehouse)
+        return [
+            Upload(*row)
+            for row in self.warehouse.execute(
+                f"select {', '.join(Upload._fields)} from restricted.conversion_uploads"
+            ).fetchall()
+        ]
 
     def told(self) -> dict[tuple[str, str], list[tuple[str, Decimal]]]:
         """Per platform and order what was ever told of it, in the order of nights."""
