@@ -109,7 +109,7 @@ def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     candidates = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
     home.candidates = Candidates(common, limit, candidates)
     del blocks
-    if len(np.unique(home.group)) < LEAST_GROUPS or len(candidates) < LEAST_PAIRS:
+    if len(neighbours.distinct(home.group)) < LEAST_GROUPS or len(candidates) < LEAST_PAIRS:
         return None
     left, right = home.inside()
     inside = left * n + right
@@ -292,7 +292,7 @@ class Home:
         """Every group with every profile its records show."""
         shown = np.flatnonzero(self.profiles.of_record >= 0)
         n = max(len(self.profiles), 1)
-        pair = np.unique(self.group[shown] * n + self.profiles.of_record[shown])
+        pair = neighbours.distinct(self.group[shown] * n + self.profiles.of_record[shown])
         return pair // n, pair % n
 
     def inside(self) -> tuple[np.ndarray, np.ndarray]:
@@ -333,8 +333,8 @@ class Home:
         group, profile = self.nodes()
         code = self.profiles.single[name][profile]
         width = int(code.max(initial=0)) + 1
-        once = np.unique(group[code >= 0] * width + code[code >= 0])
-        total = max(len(np.unique(once // width)), 1)
+        once = neighbours.distinct(group[code >= 0] * width + code[code >= 0])
+        total = max(len(neighbours.distinct(once // width)), 1)
         counts = np.bincount(once % width, minlength=width)
         shared = np.flatnonzero(counts >= _SHARED_BY).tolist()
         few = counts[(counts > 0) & (counts < _SHARED_BY)].astype(np.float64)
@@ -358,7 +358,7 @@ class Home:
     def crowded(self, name: str) -> dict[str, float]:
         """Shares of the groups at values with more names than a household has."""
         names = self.names_at(name)
-        total = max(len(np.unique(self.group)), 1)
+        total = max(len(neighbours.distinct(self.group)), 1)
         crowded = np.flatnonzero(names > _MOST_NAMES).tolist()
         return {self.profiles.texts[name][code]: _six((names[code] - _MOST_NAMES) / total) for code in crowded}
 

@@ -8,10 +8,11 @@ A block's size is counted over all profiles, whichever of them are wanted tonigh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from identity.features import sound, spoken
 from identity.profiles import Profiles
@@ -23,6 +24,7 @@ LEAST_BLOCK = 10
 _LONGEST_TEXT = 40  # characters of a text that slips are looked for in
 _SHORTEST_TEXT = 6
 _SLIP_BLOCK = 20
+_TEXTS = 200_000  # whose letters are laid out at a time
 _SLIPS = ("phone slip", "mailbox slip")
 
 Keys = tuple[np.ndarray, np.ndarray]  # profile and key of each membership
@@ -74,10 +76,10 @@ def live_marks(blocks: Blocks, n: int, limit: int) -> np.ndarray:
     """By profile, one number over the blocks within the limit that it is in: equal for the same blocks."""
     marks = np.zeros(n, dtype=np.uint64)
     for rule, (owner, key) in enumerate(blocks.keys):
-        once = np.unique(np.stack([key, owner]), axis=1)
-        _, of_key, sizes = np.unique(once[0], return_inverse=True, return_counts=True)
-        live = once[:, sizes[of_key] <= limit]
-        np.add.at(marks, live[1], _scattered(live[0].astype(np.uint64) * np.uint64(len(blocks.keys)) + np.uint64(rule)))
+        owner, key, sizes = _by_key((owner, key))
+        live = np.repeat(sizes <= limit, sizes)
+        owner, key = owner[live], key[live].astype(np.uint64)
+        np.add.at(marks, owner, _scattered(key * np.uint64(len(blocks.keys)) + np.uint64(rule)))
     return marks
 
 
@@ -98,11 +100,12 @@ def slip_keys(
     Slips are looked for among the values of profiles that are `there`; `of`: only where a value of these profiles has
     a say in whether the pair is looked at.
     """
-    of_text, place = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    of_text, place = encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
     table = np.where(code >= 0, place[code] if len(place) else -1, -1)
     stated = _stated(table if there is None else table[there])
-    asked = None if of is None else of_text[_stated(table[of])].tolist()
-    one, other = one_slip_pairs(of_text[stated].tolist(), asked)
+    asked = None if of is None else of_text.take(pa.array(_stated(table[of]))).to_pylist()
+    one, other = one_slip_pairs(of_text.take(pa.array(stated)).to_pylist(), asked)
     left, right = stated[one], stated[other]
     pair = np.tile(left * max(len(of_text), 1) + right, 2)
     end = np.concatenate([left, right])
@@ -135,7 +138,12 @@ def one_slip_pairs(texts: Sequence[str], asked: Sequence[str] | None = None) -> 
         # Their pairs hang on how many have their forms, so on whoever else has one of them.
         counted = among(forms, distinct(forms[near_asked[owners]]))
         owners, forms = owners[counted], forms[counted]
-    left, right = pairs_within((owners, np.unique(forms, return_inverse=True)[1]), len(usable), _SLIP_BLOCK)
+    # Most forms have one text alone.
+    ordered = np.sort(forms)
+    common = among(forms, distinct(ordered[1:][ordered[1:] == ordered[:-1]]))
+    del ordered
+    left, right = pairs_within((owners[common], forms[common]), len(usable), _SLIP_BLOCK)
+    del owners, forms, common
     both = near_asked[left] & near_asked[right]
     left, right = left[both], right[both]
     near = slip_apart(texts, usable[left], usable[right])
@@ -149,31 +157,37 @@ def _of_a_length(texts: Sequence[str]) -> np.ndarray:
 
 def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Each text's number with a hash of itself and of every text with one character less; a pair may come twice."""
-    if not texts:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64)
     size = np.array([len(t) for t in texts], dtype=np.int64)
+    owners = np.empty(int(size.sum()) + len(texts), dtype=np.int32)
+    forms = np.empty(len(owners), dtype=np.uint64)
+    filled = 0
+    for begin in range(0, len(texts), _TEXTS):
+        for owner, form in _deleted_of(texts[begin : begin + _TEXTS], size[begin : begin + _TEXTS]):
+            owners[filled : filled + len(owner)] = owner + begin
+            forms[filled : filled + len(form)] = form
+            filled += len(owner)
+    return owners, forms
+
+
+def _deleted_of(texts: list[str], size: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     width = int(size.max())
-    letters = np.array(texts, dtype=f"<U{width}").view(np.uint32).reshape(len(texts), width).astype(np.uint64)
+    letters = np.array(texts, dtype=f"<U{width}").view(np.uint32).reshape(len(texts), width)
     base = np.uint64(0x9E3779B97F4A7C15)
-    owners, forms = [], []
+    power = np.ones(width + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        before = np.zeros((len(texts), width + 1), dtype=np.uint64)
-        for at in range(width):
-            inside = at < size
-            before[:, at + 1] = np.where(inside, before[:, at] * base + letters[:, at], before[:, at])
-        whole = before[:, width]
-        power = np.ones(width + 1, dtype=np.uint64)
         for at in range(width):
             power[at + 1] = power[at] * base
-        owners.append(np.arange(len(texts)))
-        forms.append(whole)
+        whole = np.zeros(len(texts), dtype=np.uint64)
+        for at in range(width):
+            whole = np.where(at < size, whole * base + letters[:, at], whole)
+        yield np.arange(len(texts)), whole
+        before = np.zeros(len(texts), dtype=np.uint64)
         for at in range(width):
             longer = np.flatnonzero(at < size)
             tail = power[size[longer] - at - 1]
-            after = whole[longer] - before[longer, at + 1] * tail
-            owners.append(longer)
-            forms.append(before[longer, at] * tail + after)
-    return np.concatenate(owners), np.concatenate(forms)
+            upto = before[longer] * base + letters[longer, at]
+            yield longer, before[longer] * tail + (whole[longer] - upto * tail)
+            before[longer] = upto
 
 
 def limit_for(blocks: Blocks, n: int) -> int:
@@ -181,7 +195,8 @@ def limit_for(blocks: Blocks, n: int) -> int:
     pairs = np.zeros(LARGEST_BLOCK + 1, dtype=np.int64)
     size = np.arange(LARGEST_BLOCK + 1)
     for _, key in blocks.keys:
-        counts = np.unique(key, return_counts=True)[1]
+        ordered = np.sort(key)
+        counts = np.diff(np.append(np.flatnonzero(_first_of_each(ordered)), len(ordered)))
         pairs += np.bincount(counts[counts <= LARGEST_BLOCK], minlength=LARGEST_BLOCK + 1) * (size * (size - 1) // 2)
     fits = np.flatnonzero(np.cumsum(pairs) <= PAIRS_PER_PROFILE * n)
     return max(int(fits.max(initial=0)), LEAST_BLOCK)
@@ -199,7 +214,7 @@ def candidate_pairs(
     for keys in blocks.keys:
         left, right = pairs_within(keys, n, limit, wanted)
         apart = (group[left] != group[right]) | (group[left] < 0)
-        found.append(left[apart] * n + right[apart])
+        found.append(left[apart].astype(np.int64) * n + right[apart])
         del left, right, apart
     pairs = np.concatenate(found)
     del found
@@ -209,14 +224,8 @@ def candidate_pairs(
 
 def pairs_within(keys: Keys, n: int, limit: int, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """All pairs (left < right) with a common key that at most `limit` have; a pair may come more than once."""
-    owner, key = keys
-    order = np.lexsort((owner, key))
-    owner, key = owner[order], key[order]
-    once = np.ones(len(key), dtype=bool)
-    once[1:] = (key[1:] != key[:-1]) | (owner[1:] != owner[:-1])
-    owner, key = owner[once], key[once]
-    begins = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
-    sizes = np.diff(np.append(begins, len(key)))
+    owner, _, sizes = _by_key(keys)
+    begins = np.cumsum(sizes) - sizes
     kept = (sizes > 1) & (sizes <= limit)
     if wanted is not None and len(begins):
         kept &= np.logical_or.reduceat(wanted[owner], begins)
@@ -231,6 +240,18 @@ def pairs_within(keys: Keys, n: int, limit: int, wanted: np.ndarray | None = Non
         left.append(one)
         right.append(other)
     return np.concatenate(left), np.concatenate(right)
+
+
+def _by_key(keys: Keys) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The memberships, each once, in the order of their keys; and how many each key has."""
+    owner, key = keys
+    order = np.lexsort((owner, key))
+    owner, key = owner[order], key[order]
+    del order
+    once = np.ones(len(key), dtype=bool)
+    once[1:] = (key[1:] != key[:-1]) | (owner[1:] != owner[:-1])
+    owner, key = owner[once], key[once]
+    return owner, key, np.diff(np.append(np.flatnonzero(_first_of_each(key)), len(key)))
 
 
 def _mapped(code: np.ndarray, texts: Sequence[str], function: Callable[[str], str]) -> np.ndarray:
@@ -286,4 +307,4 @@ def _each(code: np.ndarray) -> Keys:
     """Memberships of a column, or of several."""
     table = code[:, None] if code.ndim == 1 else code
     row, column = np.nonzero(table >= 0)
-    return row, table[row, column]
+    return row.astype(np.int32), table[row, column].astype(np.int32)

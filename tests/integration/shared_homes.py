@@ -2,7 +2,7 @@
 
 | fixture    | what it is                                                         | who reads it                       |
 |------------|--------------------------------------------------------------------|------------------------------------|
-| `company`  | the small demo company, night after night                          | nights, definitions, kpis, ui, ... |
+| `company`  | the small demo company, night after night                          | nights, slices, kpis, ui, ...      |
 | `restated` | a demo company whose second night moves what the first one said    | attribution, rfm of past nights    |
 | `dropped`  | a till and dropped files, two nights, each module's for itself     | ad days, bad orders, touchpoints   |
 | `vendors`  | other people's data by connectors and mappings, pulled twice       | vendor data, ads, orders of others |

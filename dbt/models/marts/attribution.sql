@@ -3,8 +3,10 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_restated(ref('int_attribution__states'), ['order_id', 'is_fitted']) }}"
+    pre_hook="{{ delete_restated(ref('int_attribution__states'), ['order_id', 'is_fitted']) }}",
+    post_hook="{{ build_other_slices() }}"
 ) }}
+{%- set slices = slices(ref('int_attribution__states')) %}
 
 with missing_states as (
 
@@ -19,6 +21,7 @@ states as (
         *,
         row_number() over () as state_number
     from missing_states
+    where {{ in_slice('order_id', slices) }}
 
 ),
 
@@ -26,7 +29,7 @@ touches_to_orders as (
 
     select * exclude (customer_id, order_id, ended_at, _fingerprint)
     from {{ ref('int_attribution__touches') }}
-    where order_id is not null
+    where order_id is not null and {{ in_slice('path_id', slices) }}
 
 ),
 

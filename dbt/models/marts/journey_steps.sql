@@ -6,13 +6,22 @@
     pre_hook=[
         "{{ delete_restated(ref('int_journeys__people'), 'customer_id') }}",
         "{{ settle_waiting_runs() }}",
-    ]
+    ],
+    post_hook="{{ build_other_slices() }}"
 ) }}
+{%- set slices = slices(ref('int_journeys__people')) %}
 {%- set last_step = last_journey_step() %}
 
-with people as (
+with missing_people as (
 
     {{ missing_keys(ref('int_journeys__people'), 'customer_id') }}
+
+),
+
+people as (
+
+    select * from missing_people
+    where {{ in_slice('customer_id', slices) }}
 
 ),
 
