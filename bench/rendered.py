@@ -77,6 +77,8 @@ class Models:
             this=name,
             is_incremental=lambda: is_later,
             execute=True,
+            slices=lambda keys, most: 1,
+            in_slice=lambda key, slices: "true",
             run_query=lambda query: SimpleNamespace(rows=self.session.execute(query).fetchall()),
             env_var=lambda variable, default="": self.settings.get(variable, default),
         )

@@ -1,14 +1,14 @@
-{#- A table whose windows and joins would not fit in memory for everybody at once is built slice by slice, each of some million
-    keys: within one no row depends on a row of another. The model's own statement builds the first slice, and once more with
+{#- A table whose windows and joins would not fit in memory for everybody at once is built slice by slice, each of so many keys:
+    within one no row depends on a row of another. The model's own statement builds the first slice, and once more with
     other numbers, in the model's transaction, the others. Only a table that is built whole is: what a night changes is few. -#}
 
-{#- How many slices the model is built in. `keys`: the relation that names all of its keys, a row each. -#}
-{% macro slices(keys) -%}
+{#- How many slices the model is built in. `keys`: the relation that names all of its keys, a row each; `most`: in a slice. -#}
+{% macro slices(keys, most) -%}
     {%- if execute and not is_incremental() -%}
         {%- set found = adapter.get_relation(keys.database, keys.schema, keys.identifier) -%}
         {%- if found -%}
             {%- set rows = run_query('select count(*) from ' ~ found).columns[0].values()[0] | int -%}
-            {%- do return([1, (rows / var('keys_of_a_slice')) | round(0, 'ceil') | int] | max) -%}
+            {%- do return([1, (rows / var('keys_of_a_slice', most)) | round(0, 'ceil') | int] | max) -%}
         {%- endif -%}
     {%- endif -%}
     {%- do return(1) -%}

@@ -5,12 +5,10 @@ with models as (
 
 wanted as (
     select
-        orders.order_id,
-        orders.net_amount_reporting,
-        models.model
-    from {{ ref('orders') }} as orders
-    cross join models
-    where orders.is_valid
+        order_id,
+        net_amount_reporting
+    from {{ ref('orders') }}
+    where is_valid
 ),
 
 given as (
@@ -23,17 +21,38 @@ given as (
         count(occurred_at) as touches
     from {{ ref('attribution') }}
     group by order_id, model
+),
+
+counted as (
+    select count(*) as number_of_models from models
+),
+
+-- By order before it is set beside the orders: there are as many rows as orders, not as orders and models.
+by_order as (
+    select
+        given.order_id,
+        count(models.model) as known_models,
+        count(*) as given_models,
+        count(given.revenue_reporting) as told_revenues,
+        min(given.revenue_reporting) as lowest_revenue,
+        max(given.revenue_reporting) as highest_revenue,
+        -- Either touches share the order, or nothing does.
+        bool_and(given.credit = 1 and (given.touches = given.parts or given.parts = 1)) as is_whole
+    from given
+    left join models on given.model = models.model
+    group by given.order_id
 )
 
-select
-    coalesce(wanted.order_id, given.order_id) as order_id,
-    coalesce(wanted.model, given.model) as model
+select coalesce(wanted.order_id, by_order.order_id) as order_id
 from wanted
-full join given on wanted.order_id = given.order_id and wanted.model = given.model
+full join by_order on wanted.order_id = by_order.order_id
+cross join counted
 where
     wanted.order_id is null
-    or given.order_id is null
-    or given.credit <> 1
-    or given.revenue_reporting is distinct from wanted.net_amount_reporting
-    -- Either touches share the order, or nothing does.
-    or (given.touches < given.parts and given.parts > 1)
+    or by_order.order_id is null
+    or by_order.known_models <> counted.number_of_models
+    or by_order.given_models <> counted.number_of_models
+    or not by_order.is_whole
+    or by_order.told_revenues not in (0, by_order.given_models)
+    or by_order.lowest_revenue is distinct from wanted.net_amount_reporting
+    or by_order.highest_revenue is distinct from wanted.net_amount_reporting

@@ -6,7 +6,7 @@
     pre_hook="{{ delete_restated(ref('int_attribution__states'), ['order_id', 'is_fitted']) }}",
     post_hook="{{ build_other_slices() }}"
 ) }}
-{%- set slices = slices(ref('int_attribution__states')) %}
+{%- set number_of_slices = slices(ref('int_attribution__states'), 1000000) %}
 
 with missing_states as (
 
@@ -21,7 +21,7 @@ states as (
         *,
         row_number() over () as state_number
     from missing_states
-    where {{ in_slice('order_id', slices) }}
+    where {{ in_slice('order_id', number_of_slices) }}
 
 ),
 
@@ -29,7 +29,7 @@ touches_to_orders as (
 
     select * exclude (customer_id, order_id, ended_at, _fingerprint)
     from {{ ref('int_attribution__touches') }}
-    where order_id is not null and {{ in_slice('path_id', slices) }}
+    where order_id is not null and {{ in_slice('path_id', number_of_slices) }}
 
 ),
 

@@ -9,7 +9,7 @@
     ],
     post_hook="{{ build_other_slices() }}"
 ) }}
-{%- set slices = slices(ref('int_journeys__people')) %}
+{%- set number_of_slices = slices(ref('int_journeys__people'), 200000) %}
 {%- set last_step = last_journey_step() %}
 
 with missing_people as (
@@ -21,7 +21,7 @@ with missing_people as (
 people as (
 
     select * from missing_people
-    where {{ in_slice('customer_id', slices) }}
+    where {{ in_slice('customer_id', number_of_slices) }}
 
 ),
 

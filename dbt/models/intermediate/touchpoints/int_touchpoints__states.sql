@@ -1,5 +1,5 @@
 -- Grain: one row per touchpoint as it stands tonight, with its fingerprint.
-{{ config(materialized='view') }}
+{{ config(materialized='table') }}
 
 with events as (
 
