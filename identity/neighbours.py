@@ -139,11 +139,14 @@ def one_slip_pairs(texts: Sequence[str], asked: Sequence[str] | None = None) -> 
         counted = among(forms, distinct(forms[near_asked[owners]]))
         owners, forms = owners[counted], forms[counted]
     # Most forms have one text alone.
-    ordered = np.sort(forms)
-    common = among(forms, distinct(ordered[1:][ordered[1:] == ordered[:-1]]))
-    del ordered
-    left, right = pairs_within((owners[common], forms[common]), len(usable), _SLIP_BLOCK)
-    del owners, forms, common
+    order = np.argsort(forms)
+    forms = forms[order]
+    common = np.zeros(len(forms), dtype=bool)
+    common[1:] = forms[1:] == forms[:-1]
+    common[:-1] |= common[1:]
+    keys = owners[order[common]], forms[common]
+    del owners, forms, order, common
+    left, right = pairs_within(keys, len(usable), _SLIP_BLOCK)
     both = near_asked[left] & near_asked[right]
     left, right = left[both], right[both]
     near = slip_apart(texts, usable[left], usable[right])
