@@ -218,6 +218,7 @@ unioned as (
 
 ),
 
+-- An order's rows beside each other, so that what they have in common is stored once.
 final as (
 
     select
@@ -244,6 +245,7 @@ final as (
     inner join models on unioned.model_number = models.model_number
     inner join states on unioned.state_number = states.state_number
     left join touches on unioned.state_number = touches.state_number and unioned.position = touches.position
+    order by unioned.state_number, unioned.model_number, unioned.position
 
 )
 
