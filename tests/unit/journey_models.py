@@ -36,8 +36,6 @@ def rendered(name: str, incremental: bool, last_step: int) -> tuple[str, tuple[s
         "is_incremental": lambda: incremental,
         "this": relation(name),
         "execute": True,
-        "slices": lambda *_: 1,
-        "in_slice": lambda *_: "true",
     }
     # dbt asks the warehouse for the last step, through objects that are only dbt's.
     known = f"{{% macro last_journey_step() %}}{last_step}{{% endmacro %}}"

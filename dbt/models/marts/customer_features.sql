@@ -3,12 +3,21 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_restated(ref('int_customers__feature_people'), 'customer_id', windows_moved()) }}"
+    pre_hook="{{ delete_restated(ref('int_customers__feature_people'), 'customer_id', windows_moved()) }}",
+    post_hook="{{ build_other_slices() }}"
 ) }}
+{%- set number_of_slices = slices(ref('int_customers__feature_people'), 500000) %}
 
-with people as (
+with missing_people as (
 
     {{ missing_keys(ref('int_customers__feature_people'), 'customer_id') }}
+
+),
+
+people as (
+
+    select * from missing_people
+    where {{ in_slice('customer_id', number_of_slices) }}
 
 ),
 
