@@ -77,8 +77,6 @@ class Models:
             this=name,
             is_incremental=lambda: is_later,
             execute=True,
-            slices=lambda keys, most: 1,
-            in_slice=lambda key, slices: "true",
             run_query=lambda query: SimpleNamespace(rows=self.session.execute(query).fetchall()),
             env_var=lambda variable, default="": self.settings.get(variable, default),
         )
@@ -121,9 +119,14 @@ def stop_unless_same(session: duckdb.DuckDBPyConnection, kept: Mapping[str, str]
 
 @cache
 def template(text: str, macros: tuple[str, ...]) -> Template:
-    """A text with the macros of these files before it; what else it names of dbt is given when it is rendered."""
+    """A text with the macros of these files before it; what else it names of dbt is given when it is rendered.
+
+    Tables are built at once, whatever their size.
+    """
     before = "".join((DBT / "macros" / f"{name}.sql").read_text() for name in macros)
-    return Environment(extensions=["jinja2.ext.do"]).from_string(before + text)
+    environment = Environment(extensions=["jinja2.ext.do"])
+    environment.globals.update(slices=lambda keys, most: 1, in_slice=lambda key, slices: "true")
+    return environment.from_string(before + text)
 
 
 class _Dbt:

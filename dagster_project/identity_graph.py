@@ -11,11 +11,12 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.config import House
+from dagster_project.warehouse import PARQUET
 
 # The parts of int_identity__clusters under the names of the graph's columns. Links stand in the order of the spanning
 # tree, as far as it tells which of several links is the weakest: by what people decided, by the trust in the type, by
-# likeness, and devices last. Nothing else is put in order, and no part is read through a common table expression that
-# several branches share: DuckDB would lay all of it by, and wrote five times the warehouse to disk.
+# likeness, and devices last. Nothing else is put in order, and all but the few columns of `carried` is read straight
+# from its table: a common table expression that several branches share is laid by whole.
 _GRAPH = """
     with carried as materialized (
         select carriers.record_key, carriers.type, carriers.value, members.customer_id
@@ -99,8 +100,6 @@ def write(house: House, warehouse: duckdb.DuckDBPyConnection) -> int:
     fresh.unlink(missing_ok=True)
     # Made before it is filled, so that nobody else can open it in between.
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    rows = warehouse.execute(
-        f"copy ({_GRAPH}) to '{fresh}' (format parquet, compression zstd, compression_level 1, use_tmp_file false)"
-    ).fetchone()
+    rows = warehouse.execute(f"copy ({_GRAPH}) to '{fresh}' (format parquet, {PARQUET}, use_tmp_file false)").fetchone()
     fresh.replace(path(house))
     return rows[0] if rows else 0

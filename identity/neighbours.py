@@ -198,8 +198,7 @@ def limit_for(blocks: Blocks, n: int) -> int:
     pairs = np.zeros(LARGEST_BLOCK + 1, dtype=np.int64)
     size = np.arange(LARGEST_BLOCK + 1)
     for _, key in blocks.keys:
-        ordered = np.sort(key)
-        counts = np.diff(np.append(np.flatnonzero(_first_of_each(ordered)), len(ordered)))
+        counts = _sizes(np.sort(key))
         pairs += np.bincount(counts[counts <= LARGEST_BLOCK], minlength=LARGEST_BLOCK + 1) * (size * (size - 1) // 2)
     fits = np.flatnonzero(np.cumsum(pairs) <= PAIRS_PER_PROFILE * n)
     return max(int(fits.max(initial=0)), LEAST_BLOCK)
@@ -254,7 +253,7 @@ def _by_key(keys: Keys) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     once = np.ones(len(key), dtype=bool)
     once[1:] = (key[1:] != key[:-1]) | (owner[1:] != owner[:-1])
     owner, key = owner[once], key[once]
-    return owner, key, np.diff(np.append(np.flatnonzero(_first_of_each(key)), len(key)))
+    return owner, key, _sizes(key)
 
 
 def _mapped(code: np.ndarray, texts: Sequence[str], function: Callable[[str], str]) -> np.ndarray:
@@ -287,6 +286,11 @@ def _first_of_each(ordered: np.ndarray) -> np.ndarray:
     is_new = np.ones(len(ordered), dtype=bool)
     is_new[1:] = ordered[1:] != ordered[:-1]
     return is_new
+
+
+def _sizes(ordered: np.ndarray) -> np.ndarray:
+    """How often each number stands there."""
+    return np.diff(np.append(np.flatnonzero(_first_of_each(ordered)), len(ordered)))
 
 
 def among(numbers: np.ndarray, few: np.ndarray) -> np.ndarray:

@@ -31,7 +31,5 @@ def compiled(text: str, *macros: str, **names: object) -> str:
         "source": lambda schema, table: f"{schema}.{table}",
         "config": lambda **_: "",
         "env_var": lambda _, default="": default,
-        "slices": lambda keys, most: 1,
-        "in_slice": lambda key, slices: "true",
     }
     return template(text, macros).render(given | names)
