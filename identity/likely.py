@@ -104,7 +104,7 @@ def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     common = {name: home.common(name) for name in SEVERAL}
     profiles = home.profiles.without(common)
     n = len(profiles)
-    blocks = neighbours.blocks_of(profiles)
+    blocks = neighbours.blocks_of(profiles, neighbours.Spelled(profiles.texts))
     limit = neighbours.limit_for(blocks, n)
     candidates = neighbours.candidate_pairs(blocks, n, limit, home.only_group)
     home.candidates = Candidates(common, limit, candidates)
@@ -144,37 +144,40 @@ def fit_likely(home: Home, seed: int = 0) -> LikelyModel | None:
     )
 
 
-def likely_pairs(home: Home, model: LikelyModel, touched: pa.Array | None = None) -> pa.Table:
+def likely_pairs(home: Home, model: LikelyModel) -> pa.Table:
     """Pairs of records in different groups that may be one person: `left_record, right_record, probability,
     is_supported`, sorted.
 
-    Given are pairs of at least the model's `doubtful`. `touched`: record keys; only pairs with one of them at an end,
-    with the same probability as without it. `is_supported` then speaks of these pairs alone; over all pairs it is found
-    by `supported`.
+    Given are pairs of at least the model's `doubtful`.
     """
-    return supported(score_likely(home, model, touched), home, model)
+    return supported(score_likely(home, model), home, model)
 
 
-def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None) -> pa.Table:
-    """`likely_pairs` without `is_supported`: `left_record, right_record, probability`."""
+def score_likely(home: Home, model: LikelyModel, wanted: np.ndarray | None = None) -> pa.Table:
+    """`likely_pairs` without `is_supported`: `left_record, right_record, probability`.
+
+    `wanted`: by record of the home 2, 1 or 0; only pairs whose two make at least 2, with the probability that they have
+    among all.
+    """
     profiles = home.profiles.without(model.common)
     n = len(profiles)
-    wanted = None
-    wanted_record = np.ones(len(home.key), dtype=bool)
-    if touched is not None:
-        wanted_record = pc.is_in(home.key, value_set=touched.cast(pa.string())).to_numpy(zero_copy_only=False)
-        wanted = np.zeros(n, dtype=bool)
-        wanted[profiles.of_record[wanted_record & (profiles.of_record >= 0)]] = True
+    wanted_profile = None
+    if wanted is not None:
+        wanted_profile = np.zeros(n + 1, dtype=np.int8)
+        np.maximum.at(wanted_profile, profiles.of_record, wanted)
+        wanted_profile = wanted_profile[:-1]
     known = home.candidates
-    if wanted is None and known is not None and (known.common, known.limit) == (model.common, model.block_limit):
+    if wanted_profile is None and known is not None and (known.common, known.limit) == (model.common, model.block_limit):
         candidates = known.pairs
     else:
-        blocks = neighbours.blocks_of(profiles, of=wanted)
-        candidates = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted)
+        of = None if wanted_profile is None else wanted_profile > 0
+        spelled = neighbours.Spelled(profiles.texts) if of is None else home.spelled
+        blocks = neighbours.blocks_of(profiles, spelled, of)
+        candidates = neighbours.candidate_pairs(blocks, n, model.block_limit, home.only_group, wanted_profile)
         del blocks
     twins = np.flatnonzero(home.only_group < 0)
-    if wanted is not None:
-        twins = twins[wanted[twins]]
+    if wanted_profile is not None:
+        twins = twins[wanted_profile[twins] > 0]
     nobody = np.empty(0, dtype=np.int64)
     likely: list[tuple[np.ndarray, ...]] = [(nobody, nobody, np.empty(0))]
     for left, right, levels in _levels(home, profiles, candidates, twins * (n + 1)):
@@ -183,8 +186,9 @@ def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None
         likely.append((left[kept], right[kept], score[kept]))
     left, right, score = (np.concatenate(parts) for parts in zip(*likely, strict=True))
     one, other, of_pair = home.records_of(left, right)
-    touching = wanted_record[one] | wanted_record[other]
-    one, other, of_pair = one[touching], other[touching], of_pair[touching]
+    if wanted is not None:
+        enough = wanted[one] + wanted[other] >= 2
+        one, other, of_pair = one[enough], other[enough], of_pair[enough]
     a, b = home.key.take(pa.array(one)), home.key.take(pa.array(other))
     in_order = pc.less(a, b)
     return pa.table(
@@ -197,12 +201,13 @@ def score_likely(home: Home, model: LikelyModel, touched: pa.Array | None = None
     ).sort_by([("left_record", "ascending"), ("right_record", "ascending")])
 
 
-def shifted(home: Home, came: np.ndarray, model: LikelyModel) -> pa.Array:
-    """Keys of records between which pairs may have come or gone though they state what they did.
+def shifted(home: Home, came: np.ndarray, model: LikelyModel) -> np.ndarray:
+    """By record of the home, which of its pairs may have come or gone, as `score_likely` wants them: with whomever (2),
+    with others of which that is so (1), or none (0).
 
     `came`: which of the home's records state tonight what they did not last night. A block that crossed its limit, or a
     slip between two values that was or is no longer looked at, takes and gives pairs of records that nothing else
-    happened to.
+    happened to; both of such a pair are in that block. What too many records state is compared with nobody.
     """
     profiles = home.both_nights.without(model.common)
     n, of_record = len(profiles), profiles.of_record[: len(home.key)]
@@ -210,11 +215,13 @@ def shifted(home: Home, came: np.ndarray, model: LikelyModel) -> pa.Array:
     counts = now - _counted(of_record[came], n) + _counted(profiles.of_record[len(home.key) :], n), now
     # A block that nobody came to or left is as it was.
     came_or_went = (counts[0] > 0) != (counts[1] > 0)
-    blocks = [neighbours.blocks_of(profiles, count > 0, came_or_went) for count in counts]
-    marks = [neighbours.live_marks(found, n, model.block_limit) for found in blocks]
-    moved = (marks[0] != marks[1]) | ((counts[0] <= _MOST_ALIKE) != (counts[1] <= _MOST_ALIKE))
-    moved = np.append(moved, False)
-    return home.key.filter(pa.array(moved[of_record]))
+    nights = neighbours.blocks_of_nights(profiles, home.spelled, came_or_went, [count > 0 for count in counts])
+    marks = [neighbours.live_marks(blocks, n, model.block_limit) for blocks in nights]
+    moved = (marks[0] != marks[1]).astype(np.int8)
+    moved[(counts[0] <= _MOST_ALIKE) != (counts[1] <= _MOST_ALIKE)] = 2
+    moved = np.append(moved, np.int8(0))[of_record]
+    moved[came] = 2
+    return moved
 
 
 def supported(pairs: pa.Table, home: Home, model: LikelyModel) -> pa.Table:
@@ -287,6 +294,11 @@ class Home:
         np.minimum.at(low, self.profiles.of_record[shown], self.group[shown])
         np.maximum.at(high, self.profiles.of_record[shown], self.group[shown])
         self.only_group = np.where(low == high, low, -1)
+
+    @cached_property
+    def spelled(self) -> neighbours.Spelled:
+        """What blocks need of the texts of all profiles, for who asks several times about some of them."""
+        return neighbours.Spelled(self.both_nights.texts)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Every group with every profile its records show."""

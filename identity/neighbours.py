@@ -8,11 +8,13 @@ A block's size is counted over all profiles, whichever of them are wanted tonigh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from identity.features import sound, spoken
 from identity.profiles import Profiles
@@ -25,7 +27,9 @@ _LONGEST_TEXT = 40  # characters of a text that slips are looked for in
 _SHORTEST_TEXT = 6
 _SLIP_BLOCK = 20
 _TEXTS = 200_000  # whose letters are laid out at a time
-_SLIPS = ("phone slip", "mailbox slip")
+_MAILBOX = r"^(?P<mailbox>[^@]*)"
+_MARKS = 24  # bits
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 Keys = tuple[np.ndarray, np.ndarray]  # profile and key of each membership
 
@@ -38,38 +42,77 @@ class Blocks:
     keys: list[Keys]
 
 
-def blocks_of(profiles: Profiles, there: np.ndarray | None = None, of: np.ndarray | None = None) -> Blocks:
+class Spelled:
+    """What the values of some profiles sound like, and which are a slip apart: what blocks need of each text.
+
+    For as long as somebody asks: of millions of texts the forms that slips are found by take a gigabyte.
+    """
+
+    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
+        self._texts = texts
+        self._slips: dict[str, Slips] = {}
+
+    @cached_property
+    def codes(self) -> dict[str, np.ndarray]:
+        """By kind of sound, the code of each value's; -1 for none, and at the end for no value."""
+        return {
+            "given": _mapped(self._texts["given_name"], spoken),
+            "family": _mapped(self._texts["family_name"], spoken),
+            "family sound": _mapped(self._texts["family_name"], lambda text: sound(text) or text),
+        }
+
+    def slips(self, kind: str) -> Slips:
+        """The texts in which slips are looked for: the last nine digits of phones, mailboxes without their host."""
+        if kind not in self._slips:
+            texts = pa.array(self._texts[kind], pa.string())
+            texts = pc.utf8_slice_codeunits(texts, -9) if kind == "phone" else pc.extract_regex(texts, _MAILBOX).field(0)
+            self._slips[kind] = Slips(texts)
+        return self._slips[kind]
+
+
+def blocks_of(
+    profiles: Profiles, spelled: Spelled, of: np.ndarray | None = None, there: np.ndarray | None = None
+) -> Blocks:
     """Every key of every profile, or of those that are `there`; a key is the same number whoever is there.
 
     `of`: only keys that one of these profiles has, there or not, and which slips are looked at because of their values;
-    whoever else has such a key is with it.
+    whoever else has such a key is with it. `spelled`: of the profiles' texts.
     """
-    texts, single, several = profiles.texts, profiles.single, profiles.several
-    given, family = (_mapped(single[n], texts[n], spoken) for n in ("given_name", "family_name"))
-    family_sound = _mapped(single["family_name"], texts["family_name"], lambda text: sound(text) or text)
+    return blocks_of_nights(profiles, spelled, of, [there])[0]
+
+
+def blocks_of_nights(
+    profiles: Profiles, spelled: Spelled, of: np.ndarray | None, nights: Sequence[np.ndarray | None]
+) -> list[Blocks]:
+    """`blocks_of` by who was there on each of some nights."""
+    single, several, codes = profiles.single, profiles.several, spelled.codes
+    given, family = (codes[name][single[f"{name}_name"]] for name in ("given", "family"))
+    sounding = codes["family sound"][single["family_name"]]
     street, birth = single["street"], single["birth_date"]
-    mailbox = [text.split("@")[0] for text in texts["email"]]
-    rules: dict[str, Keys] = {
-        "phone": _each(several["phone"]),
-        "email": _each(several["email"]),
-        "mailbox": _each(_mapped(several["email"], mailbox, str)),
-        _SLIPS[0]: slip_keys(several["phone"], [text[-9:] for text in texts["phone"]], there, of),
-        _SLIPS[1]: slip_keys(several["email"], mailbox, there, of),
-        "street": _each(street),
-        "street and family name": _each(_both(street, family_sound)),
-        "street and given name": _each(_both(street, given)),
-        "birth date": _each(birth),
-        "birth date and family name": _each(_both(birth, family_sound)),
-        "birth date and given name": _each(_both(birth, given)),
-        "name": _each(_both(given, family)),
-        "name and city": _each(_both(_both(given, family), single["city"])),
-        "name and postcode": _each(_both(_both(given, family), single["postcode"])),
+    mailbox = spelled.slips("email").of[several["email"]]
+    rules: dict[str, tuple[np.ndarray, ...]] = {
+        "phone": (several["phone"],),
+        "email": (several["email"],),
+        "mailbox": (mailbox,),
+        "street": (street,),
+        "street and family name": (street, sounding),
+        "street and given name": (street, given),
+        "birth date": (birth,),
+        "birth date and family name": (birth, sounding),
+        "birth date and given name": (birth, given),
+        "name": (given, family),
+        "name and city": (given, family, single["city"]),
+        "name and postcode": (given, family, single["postcode"]),
     }
-    if of is not None:
-        rules |= {name: _held_by(of, keys) for name, keys in rules.items() if name not in _SLIPS}
-    if there is not None:
-        rules = {name: (profile[there[profile]], key[there[profile]]) for name, (profile, key) in rules.items()}
-    return Blocks(list(rules), list(rules.values()))
+    keys = {name: _held(columns, of) for name, columns in rules.items()}
+    found = []
+    for there in nights:
+        mine = keys
+        if there is not None:
+            mine = {name: (profile[there[profile]], key[there[profile]]) for name, (profile, key) in keys.items()}
+        slips = {f"{kind} slip": slip_keys(several[kind], spelled.slips(kind), of, there) for kind in ("phone", "email")}
+        found.append(Blocks([*mine, *slips], [*mine.values(), *slips.values()]))
+    return found
 
 
 def live_marks(blocks: Blocks, n: int, limit: int) -> np.ndarray:
@@ -86,86 +129,102 @@ def live_marks(blocks: Blocks, n: int, limit: int) -> np.ndarray:
 def _scattered(number: np.ndarray) -> np.ndarray:
     """Numbers spread over 64 bits (the finaliser of G. Steele, D. Lea and C. Flood, SplitMix, 2014)."""
     with np.errstate(over="ignore"):
-        number = number + np.uint64(0x9E3779B97F4A7C15)
+        number = number + _ODD
         number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(number ^ (number >> np.uint64(31)))
 
 
 def slip_keys(
-    code: np.ndarray, texts: Sequence[str], there: np.ndarray | None = None, of: np.ndarray | None = None
+    code: np.ndarray, slips: Slips, of: np.ndarray | None = None, there: np.ndarray | None = None
 ) -> Keys:
     """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own.
 
     Slips are looked for among the values of profiles that are `there`; `of`: only where a value of these profiles has
     a say in whether the pair is looked at.
     """
-    encoded = pa.array(texts, pa.string()).dictionary_encode()
-    of_text, place = encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
-    table = np.where(code >= 0, place[code] if len(place) else -1, -1)
-    stated = _stated(table if there is None else table[there])
-    asked = None if of is None else of_text.take(pa.array(_stated(table[of]))).to_pylist()
-    one, other = one_slip_pairs(of_text.take(pa.array(stated)).to_pylist(), asked)
-    left, right = stated[one], stated[other]
-    pair = np.tile(left * max(len(of_text), 1) + right, 2)
+    table = slips.of[code]
+    stated = slips.marked(table if there is None else table[there])
+    left, right = slips.pairs(stated, None if of is None else slips.marked(table[of]))
+    pair = np.tile(left * max(len(stated), 1) + right, 2)
     end = np.concatenate([left, right])
     order = np.argsort(end, kind="stable")
     pair, end = pair[order], end[order]
-    profile, value = _each(table)
+    ends = np.zeros(len(stated) + 1, dtype=bool)
+    ends[end] = True
+    profile, place = np.nonzero(ends[table])
+    value = table[profile, place]
     begins, ends = np.searchsorted(end, value), np.searchsorted(end, value, side="right")
     counts = ends - begins
     at = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
     return np.repeat(profile, counts), pair[at]
 
 
-def one_slip_pairs(texts: Sequence[str], asked: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of distinct texts one slip apart (a character added, lost or changed, two neighbours swapped).
+class Slips:
+    """Texts, and pairs of them that are one slip apart (a character added, lost or changed, two neighbours swapped).
 
     Two such texts share one of the forms that are left when one character is dropped, or one is such a form of the
     other; so only texts with a common form are looked at (the deletion neighbourhood: T. Bocek, E. Hunt and B. Stiller,
-    Fast similarity search in large dictionaries, 2007). Forms that many texts have are dropped. `asked`: only pairs of
-    which both share a form with one of these.
+    Fast similarity search in large dictionaries, 2007). `of`: each text's number, the same for the same text, -1 for one
+    that is empty, and -1 at the end.
     """
-    usable = _of_a_length(texts)
-    if len(usable) < 2:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    owners, forms = _deleted([texts[i] for i in usable.tolist()])
-    near_asked = np.ones(len(usable), dtype=bool)
-    if asked is not None:
-        theirs = [asked[i] for i in _of_a_length(asked).tolist()]
-        near_asked = np.zeros(len(usable), dtype=bool)
-        near_asked[owners[among(forms, distinct(_deleted(theirs)[1]))]] = True
-        # Their pairs hang on how many have their forms, so on whoever else has one of them.
-        counted = among(forms, distinct(forms[near_asked[owners]]))
-        owners, forms = owners[counted], forms[counted]
-    # Most forms have one text alone.
-    order = np.argsort(forms)
-    forms = forms[order]
-    common = np.zeros(len(forms), dtype=bool)
-    common[1:] = forms[1:] == forms[:-1]
-    common[:-1] |= common[1:]
-    keys = owners[order[common]], forms[common]
-    del owners, forms, order, common
-    left, right = pairs_within(keys, len(usable), _SLIP_BLOCK)
-    both = near_asked[left] & near_asked[right]
-    left, right = left[both], right[both]
-    near = slip_apart(texts, usable[left], usable[right])
-    return usable[left[near]], usable[right[near]]
+
+    def __init__(self, texts: pa.Array) -> None:
+        encoded = pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode()
+        self._texts: pa.Array = encoded.dictionary
+        self.of = _codes(encoded)
+        size = pc.utf8_length(self._texts).to_numpy()
+        usable = np.flatnonzero((size >= _SHORTEST_TEXT) & (size <= _LONGEST_TEXT)).astype(np.int32)
+        self._owners, self._forms = _deleted(self._texts.take(pa.array(usable)), size[usable])
+        self._owners = usable[self._owners]
+
+    def marked(self, numbers: np.ndarray) -> np.ndarray:
+        """By text, whether its number is among these."""
+        marked = np.zeros(len(self._texts) + 1, dtype=bool)
+        marked[numbers.ravel()] = True
+        return marked[:-1]
+
+    def pairs(self, stated: np.ndarray, asked: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of `stated` texts; a form that too many of them have is dropped.
+
+        `asked`: by text; only pairs of which both share a form with one of these, stated or not.
+        """
+        owners, forms = self._owners, self._forms
+        near_asked = np.ones(len(stated), dtype=bool)
+        if asked is not None:
+            near_asked[:] = False
+            near_asked[owners[among(forms, distinct(forms[asked[owners]]))]] = True
+            near_asked &= stated
+            # Their pairs hang on how many have their forms, so on whoever else has one of them.
+            counted = among(forms, distinct(forms[near_asked[owners]]))
+            owners, forms = owners[counted], forms[counted]
+        if not stated.all():
+            owners, forms = owners[stated[owners]], forms[stated[owners]]
+        # Most forms have one text alone.
+        order = np.argsort(forms)
+        forms = forms[order]
+        common = np.zeros(len(forms), dtype=bool)
+        common[1:] = forms[1:] == forms[:-1]
+        common[:-1] |= common[1:]
+        keys = owners[order[common]], forms[common]
+        del owners, forms, order, common
+        left, right = pairs_within(keys, len(stated), _SLIP_BLOCK)
+        both = near_asked[left] & near_asked[right]
+        left, right = left[both].astype(np.int64), right[both].astype(np.int64)
+        used, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+        words = self._texts.take(pa.array(used)).to_pylist()
+        near = slip_apart(words, place[: len(left)], place[len(left) :])
+        return left[near], right[near]
 
 
-def _of_a_length(texts: Sequence[str]) -> np.ndarray:
-    """Places of the texts that slips are looked for in."""
-    return np.array([i for i, t in enumerate(texts) if _SHORTEST_TEXT <= len(t) <= _LONGEST_TEXT], dtype=np.int64)
-
-
-def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _deleted(texts: pa.Array, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each text's number with a hash of itself and of every text with one character less; a pair may come twice."""
-    size = np.array([len(t) for t in texts], dtype=np.int64)
     owners = np.empty(int(size.sum()) + len(texts), dtype=np.int32)
     forms = np.empty(len(owners), dtype=np.uint64)
     filled = 0
     for begin in range(0, len(texts), _TEXTS):
-        for owner, form in _deleted_of(texts[begin : begin + _TEXTS], size[begin : begin + _TEXTS]):
+        some = texts.slice(begin, _TEXTS).to_pylist()
+        for owner, form in _deleted_of(some, size[begin : begin + _TEXTS]):
             owners[filled : filled + len(owner)] = owner + begin
             forms[filled : filled + len(form)] = form
             filled += len(owner)
@@ -175,20 +234,19 @@ def _deleted(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 def _deleted_of(texts: list[str], size: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     width = int(size.max())
     letters = np.array(texts, dtype=f"<U{width}").view(np.uint32).reshape(len(texts), width)
-    base = np.uint64(0x9E3779B97F4A7C15)
     power = np.ones(width + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for at in range(width):
-            power[at + 1] = power[at] * base
+            power[at + 1] = power[at] * _ODD
         whole = np.zeros(len(texts), dtype=np.uint64)
         for at in range(width):
-            whole = np.where(at < size, whole * base + letters[:, at], whole)
+            whole = np.where(at < size, whole * _ODD + letters[:, at], whole)
         yield np.arange(len(texts)), whole
         before = np.zeros(len(texts), dtype=np.uint64)
         for at in range(width):
             longer = np.flatnonzero(at < size)
             tail = power[size[longer] - at - 1]
-            upto = before[longer] * base + letters[longer, at]
+            upto = before[longer] * _ODD + letters[longer, at]
             yield longer, before[longer] * tail + (whole[longer] - upto * tail)
             before[longer] = upto
 
@@ -210,7 +268,7 @@ def candidate_pairs(
     """Distinct pairs of profiles (left < right) that share a block within the limit, as ascending `left * n + right`.
 
     `group`: by profile the one group all its records are in, or -1; pairs within one group cost nothing more.
-    `wanted`: by profile; only pairs with a wanted end.
+    `wanted`: as for `pairs_within`.
     """
     found = [np.empty(0, dtype=np.int64)]
     for keys in blocks.keys:
@@ -225,20 +283,23 @@ def candidate_pairs(
 
 
 def pairs_within(keys: Keys, n: int, limit: int, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs (left < right) with a common key that at most `limit` have; a pair may come more than once."""
+    """All pairs (left < right) with a common key that at most `limit` have; a pair may come more than once.
+
+    `wanted`: by owner 2, 1 or 0; only pairs whose two make at least 2.
+    """
     owner, _, sizes = _by_key(keys)
     begins = np.cumsum(sizes) - sizes
     kept = (sizes > 1) & (sizes <= limit)
     if wanted is not None and len(begins):
-        kept &= np.logical_or.reduceat(wanted[owner], begins)
+        kept &= np.add.reduceat(wanted[owner], begins, dtype=np.int64) >= 2
     left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for size in np.unique(sizes[kept]).tolist():
         rows = owner[begins[kept & (sizes == size)][:, None] + np.arange(size)]
         a, b = np.triu_indices(size, 1)
         one, other = rows[:, a].ravel(), rows[:, b].ravel()
         if wanted is not None:
-            touched = wanted[one] | wanted[other]
-            one, other = one[touched], other[touched]
+            enough = wanted[one] + wanted[other] >= 2
+            one, other = one[enough], other[enough]
         left.append(one)
         right.append(other)
     return np.concatenate(left), np.concatenate(right)
@@ -256,24 +317,52 @@ def _by_key(keys: Keys) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return owner, key, _sizes(key)
 
 
-def _mapped(code: np.ndarray, texts: Sequence[str], function: Callable[[str], str]) -> np.ndarray:
-    """The codes of a function's results."""
-    results = [function(text) for text in texts]
-    place = {text: at for at, text in enumerate(sorted(set(results)))}
-    of = np.array([*(place[text] if text else -1 for text in results), -1], dtype=np.int64)
-    return of[code]
+def _mapped(texts: Sequence[str], function: Callable[[str], str]) -> np.ndarray:
+    """By text the code of a function's result, -1 where it is empty; and -1 at the end."""
+    return _codes(pa.array([function(text) or None for text in texts], pa.string()).dictionary_encode())
 
 
-def _both(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    width = int(other.max(initial=0)) + 1
-    joined = np.where((one < 0) | (other < 0), -1, one * width + other)
-    return np.unique(joined, return_inverse=True)[1] - int((joined < 0).any())
+def _codes(encoded: pa.DictionaryArray) -> np.ndarray:
+    """The codes, -1 for none, and -1 at the end."""
+    return np.append(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), -1).astype(np.int32)
 
 
-def _stated(table: np.ndarray) -> np.ndarray:
-    """The codes that occur."""
-    codes = distinct(table.ravel())
-    return codes[codes >= 0]
+def _held(columns: tuple[np.ndarray, ...], of: np.ndarray | None) -> Keys:
+    """Memberships of what the columns say together; `of`: only of what one of these profiles says."""
+    if columns[0].ndim > 1:
+        (table,) = columns
+        profile, place = np.nonzero(_said_by(table, of))
+        return profile.astype(np.int32), table[profile, place].astype(np.int32)
+    said = np.ones(len(columns[0]), dtype=bool)
+    for column in columns:
+        said &= _said_by(column, of)
+    profile = np.flatnonzero(said).astype(np.int32)
+    key = columns[0][profile].astype(np.int64)
+    for column in columns[1:]:
+        key = _numbered(key * (int(column.max(initial=0)) + 1) + column[profile])
+    if of is not None and len(columns) > 1:
+        held = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
+        held[key[of[profile]]] = True
+        profile, key = profile[held[key]], key[held[key]]
+    return profile, key.astype(np.int32)
+
+
+def _said_by(codes: np.ndarray, of: np.ndarray | None) -> np.ndarray:
+    """Where a code stands, or one that is among those `of` some profiles."""
+    if of is None:
+        return np.asarray(codes >= 0)
+    said = np.zeros(int(codes.max(initial=-1)) + 2, dtype=bool)
+    said[codes[of]] = True
+    said[-1] = False
+    return np.asarray(said[codes])
+
+
+def _numbered(key: np.ndarray) -> np.ndarray:
+    """The keys as numbers from 0, in their order."""
+    order = np.argsort(key)
+    number = np.empty(len(key), dtype=np.int64)
+    number[order] = np.cumsum(_first_of_each(key[order])) - 1
+    return number
 
 
 def distinct(numbers: np.ndarray) -> np.ndarray:
@@ -295,23 +384,15 @@ def _sizes(ordered: np.ndarray) -> np.ndarray:
 
 def among(numbers: np.ndarray, few: np.ndarray) -> np.ndarray:
     """Which of the numbers are among others, which ascend."""
+    found = np.zeros(len(numbers), dtype=bool)
     if not len(few):
-        return np.zeros(len(numbers), dtype=bool)
-    at = np.searchsorted(few, numbers)
+        return found
+    # Most are told from their scattered last bits alone, without a search.
+    marks = np.zeros(1 << _MARKS, dtype=bool)
+    marks[few.astype(np.uint64) * _ODD >> np.uint64(64 - _MARKS)] = True
+    perhaps = np.flatnonzero(marks[numbers.astype(np.uint64, copy=False) * _ODD >> np.uint64(64 - _MARKS)])
+    some = numbers[perhaps]
+    at = np.searchsorted(few, some)
     at[at == len(few)] = 0
-    return np.asarray(few[at] == numbers)
-
-
-def _held_by(of: np.ndarray, keys: Keys) -> Keys:
-    """The memberships of the keys that one of these profiles has."""
-    owner, key = keys
-    held = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
-    held[key[of[owner]]] = True
-    return owner[held[key]], key[held[key]]
-
-
-def _each(code: np.ndarray) -> Keys:
-    """Memberships of a column, or of several."""
-    table = code[:, None] if code.ndim == 1 else code
-    row, column = np.nonzero(table >= 0)
-    return row.astype(np.int32), table[row, column].astype(np.int32)
+    found[perhaps[few[at] == some]] = True
+    return found

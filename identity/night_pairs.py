@@ -3,8 +3,9 @@
 Here: the pairs, the model and what is compared of the records, between the kept table and the pairs' own modules. Not
 here: how pairs are found, scored and supported (`likely`), what follows from them for groups (`resolution`).
 
-Pairs are scored where one of their records is resolved again, or where a block of records was or is no longer too large
-to be looked at. A member's row keeps for that what is compared of its record, `stated`.
+Pairs are scored where one of their records states something else than last night, where a block of records was or is no
+longer too large to be looked at, and where exact values no longer hold together what they held last night. Of the
+others those stand whose groups are still two. A member's row keeps for that what is compared of its record, `stated`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -61,7 +63,7 @@ class NightPairs:
         self._model = LikelyModel.from_json(given) if given is not None else fit_likely(home)
         return None if self._model is None else self._likely(likely_pairs(home, self._model))
 
-    def of_some(self, groups: pa.Table, changed: pa.Table, reached: pa.Table) -> None:
+    def of_some(self, groups: pa.Table, changed: pa.Table) -> None:
         """The pairs of all records, scored where they may be others than last night; `is_supported` is not known yet.
 
         `groups`: of the records that are reached. Of the others groups, features and pairs are as they were.
@@ -91,16 +93,33 @@ class NightPairs:
         came = query(f"from new anti join ({before}) using (record_key, stated)", new=new)["record_key"]
         home = Home(self.stated, named, gone["stated"])
         has_come = pc.is_in(home.key, value_set=came.combine_chunks()).to_numpy(zero_copy_only=False)
-        news = shifted(home, has_come, self._model)
-        looked_at = query("from reached union from news", reached=reached, news=pa.table({"record_key": news}))
-        fresh = score_likely(home, self._model, looked_at["record_key"].combine_chunks())
+        wanted = shifted(home, has_come, self._model)
+        parted = query(
+            "with kept as (select record_key, last.exact_group as before, groups.exact_group as now"
+            " from last join groups using (record_key) where part = 'member'),"
+            " torn as (select before from kept group by before having min(now) <> max(now))"
+            " select record_key from kept semi join torn using (before)",
+            groups=groups,
+        )["record_key"]
+        is_parted = pc.is_in(home.key, value_set=parted.combine_chunks()).to_numpy(zero_copy_only=False)
+        np.maximum(wanted, is_parted, out=wanted)
+        looked_at = pa.table({"record_key": home.key, "wanted": pa.array(wanted)}).filter(pa.array(wanted > 0))
+        fresh = score_likely(home, self._model, wanted)
+        del home
         self.pairs = query(
-            "select left_record, right_record, probability as score, null::boolean as links from fresh union all"
+            "with looked as (select record_key, max(wanted) as wanted"
+            " from (from looked_at union all select record_key, 2 from gone) group by record_key)"
+            " select left_record, right_record, probability as score, null::boolean as links from fresh union all"
             " select left_record, right_record, score, null from last"
-            " anti join looked_at on left_record = looked_at.record_key where part = 'pair'"
-            " and right_record not in (select looked_at.record_key from looked_at)",
+            " left join looked as a on left_record = a.record_key left join looked as b on right_record = b.record_key"
+            " left join groups as one on left_record = one.record_key"
+            " left join groups as other on right_record = other.record_key"
+            " where part = 'pair' and coalesce(a.wanted, 0) + coalesce(b.wanted, 0) < 2"
+            " and not coalesce(one.exact_group = other.exact_group, false)",
             fresh=fresh,
             looked_at=looked_at,
+            gone=gone,
+            groups=groups,
         )
 
     def of_these(self, groups: pa.Table) -> Likely | None:

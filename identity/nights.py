@@ -95,7 +95,7 @@ def delta(tonight: Tonight) -> Iterator[pa.Table]:
     if tonight.model is not None:
         # The exact groups of tonight say which pairs there are, and those which more records are reached.
         _, keys, hubs = _at_hand(query, contents, gone, touched, followed, reached)
-        scored.of_some(_linked(tonight, keys, hubs).groups(), changed, reached)
+        scored.of_some(_linked(tonight, keys, hubs).groups(), changed)
         ends = query(
             "with before as (select left_record, right_record, score from last where part = 'pair'),"
             " now as (select left_record, right_record, score from scored),"

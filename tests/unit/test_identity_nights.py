@@ -250,6 +250,37 @@ def test_probable_pairs_follow_what_a_night_brings(
         assert_equal(home.last, in_parts_of(3, night))
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "pairs"),
+    [
+        pytest.param("abc", "ab", ([], [("a", "b")]), id="what held two records together is gone"),
+        pytest.param("ab", "abc", ([("a", "b")], []), id="two records are held together now"),
+        pytest.param("ab", "a", ([("a", "b")], []), id="one of two is gone"),
+        pytest.param("ab", "b", ([("a", "b")], []), id="the other of two is gone"),
+        pytest.param("ab", "ab+", ([("a", "b")], [("a", "b")]), id="somebody else comes"),
+    ],
+)
+def test_pairs_come_and_go_with_what_exact_values_hold_together(
+    model: str, before: str, now: str, pairs: tuple[list[Any], list[Any]]
+) -> None:
+    """Records a and b state all the while what they state; c has the telephones of both."""
+    rows = {"a": ("a", 7, 0, PHONES[0]), "b": ("b", 7, 1, PHONES[1]), "c": ("c", 7, 2, PHONES[0]), "+": ("+", 40, 0, None)}
+    home = Home()
+    for there, wanted in zip((before, now), pairs, strict=True):
+        records, assertions = stated([rows[key] for key in there])
+        if "c" in there:
+            bridge = assertions.filter(pc.equal(assertions["record_key"], "c"))
+            second = bridge.set_column(2, "value", pa.array([PHONES[1]], pa.string()))
+            assertions = pa.concat_tables([assertions, second])
+        night = replace(home.of(records, assertions), model=model)
+        home.run(night)
+        assert_equal(home.last, at_once(whole(night)))
+        assert home.last is not None
+        found = home.last.filter(pc.equal(home.last["part"], "pair")).select(["left_record", "right_record"])
+        of_both = [tuple(pair.values()) for pair in found.to_pylist() if set(pair.values()) == {"a", "b"}]
+        assert of_both == wanted
+
+
 def test_the_pairs_of_a_person_link_and_another_model_starts_anew(model: str) -> None:
     home = Home()
     rows = [(f"r{number}-{spelling}", number, spelling, None) for number in range(40) for spelling in (0, 1)]

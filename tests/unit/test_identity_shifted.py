@@ -56,18 +56,20 @@ def model() -> LikelyModel:
     return LikelyModel.from_json(json.dumps(json.loads(learned.to_json()) | {"block_limit": 2, "doubtful": 1e-7}))
 
 
-def scored(features: pa.Table, model: LikelyModel, touched: set[str] | None = None) -> set[tuple[str, str, float]]:
-    keys = None if touched is None else pa.array(sorted(touched), pa.string())
-    return {tuple(pair.values()) for pair in score_likely(home_of(features, alone(features)), model, keys).to_pylist()}
+def scored(features: pa.Table, model: LikelyModel, wanted: dict[str, int] | None = None) -> set[tuple[str, str, float]]:
+    home = home_of(features, alone(features))
+    numbers = None if wanted is None else np.array([wanted.get(key, 0) for key in home.key.to_pylist()], dtype=np.int8)
+    return {tuple(pair.values()) for pair in score_likely(home, model, numbers).to_pylist()}
 
 
-def between(before: pa.Table, now: pa.Table, model: LikelyModel) -> set[str]:
+def between(before: pa.Table, now: pa.Table, model: LikelyModel) -> dict[str, int]:
     stated = [dict(zip(*(kept[name].to_pylist() for name in kept.column_names), strict=True))
               for kept in (features_as_text(before), features_as_text(now))]  # fmt: skip
     gone = [text for key, text in stated[0].items() if stated[1].get(key) != text]
     came = np.array([stated[0].get(key) != text for key, text in stated[1].items()])
     home = Home(features_as_text(now), alone(now), pa.array(gone, pa.string()))
-    return set(shifted(home, came, model).to_pylist())
+    left = {key: 2 for key, text in stated[0].items() if stated[1].get(key) != text}
+    return left | dict(zip(home.key.to_pylist(), shifted(home, came, model).tolist(), strict=True))
 
 
 def test_pairs_of_a_night_are_those_of_last_night_and_of_what_was_touched(
@@ -76,7 +78,7 @@ def test_pairs_of_a_night_are_those_of_last_night_and_of_what_was_touched(
     monkeypatch.setattr(neighbours, "_SLIP_BLOCK", 2)
     monkeypatch.setattr(likely, "_MOST_ALIKE", 2)
     rng = random.Random(8)
-    crossed = 0
+    crossed = alone_wanted = 0
     for _ in range(16):
         rows = {f"r{number:02}": row(f"r{number:02}", rng) for number in range(rng.randint(5, 25))}
         before = table(rows)
@@ -89,11 +91,15 @@ def test_pairs_of_a_night_are_those_of_last_night_and_of_what_was_touched(
         now = table(rows)
         last, tonight = scored(before, model), scored(now, model)
 
-        def kept(touched: set[str], last: set[Any] = last, now: pa.Table = now) -> set[Any]:
-            return {pair for pair in last if touched.isdisjoint(pair[:2])} | scored(now, model, touched)
+        def kept(wanted: dict[str, int], last: set[Any] = last, now: pa.Table = now) -> set[Any]:
+            stays = {pair for pair in last if sum(wanted.get(key, 0) for key in pair[:2]) < 2}
+            return stays | scored(now, model, wanted)
 
-        assert kept(changed | between(before, now, model)) == tonight
-        crossed += kept(changed) != tonight
+        wanted = between(before, now, model)
+        assert kept(wanted) == tonight
+        crossed += kept(dict.fromkeys(changed, 2)) != tonight
+        alone_wanted += sum(number == 1 for number in wanted.values())
+    assert alone_wanted > 2, "only pairs within a block are wanted, or nothing is tested here"
     assert crossed > 2, "blocks cross their limit, or nothing is tested here"
 
 
