@@ -9,12 +9,14 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 _EVERY_SECONDS = 0.25
+_SHARE = 0.02  # of the time at most goes into looking: what a process of many gigabytes holds takes long to add up
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ def watch(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
         process = subprocess.Popen(command, env=dict(environment), stdout=sink, stderr=subprocess.STDOUT)
         root, moments, written = psutil.Process(process.pid), [], {}
         while process.poll() is None:
+            looked = time.perf_counter()
             moment = _moment(root, written)
             if moment:
                 moments.append(moment)
-            time.sleep(_EVERY_SECONDS)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(_EVERY_SECONDS, (time.perf_counter() - looked) / _SHARE))
         return Watched(process.returncode, began, time.time(), moments)
 
 
