@@ -6,6 +6,7 @@ Here: which rows of which models are decisions. Not here: how they are kept and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -241,12 +242,19 @@ def write(
         **AUDIENCES,
     }
     written = {}
-    for table, query in tables.items():
-        asked = {name: value for name, value in (("night", night), ("run_id", run_id)) if f"${name}" in query}
-        rows = warehouse.execute(query, asked).to_arrow_table()
-        written[table] = rows.num_rows
-        if rows.num_rows or table == "identity":
-            decisions.write_table(table, run_id, rows)
+    # A file is written while the next is asked for; a third table is not held beside the two.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        writing: Future[int] | None = None
+        for table, query in tables.items():
+            asked = {name: value for name, value in (("night", night), ("run_id", run_id)) if f"${name}" in query}
+            rows = warehouse.execute(query, asked).to_arrow_table()
+            written[table] = rows.num_rows
+            if rows.num_rows or table == "identity":
+                if writing:
+                    writing.result()
+                writing = pool.submit(decisions.write_table, table, run_id, rows)
+        if writing:
+            writing.result()
     model = warehouse.execute(
         "select max(value), max(value_hash) from intermediate.int_identity__clusters where part = 'model'"
     ).fetchone()

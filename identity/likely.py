@@ -167,7 +167,11 @@ def score_likely(home: Home, model: LikelyModel, wanted: np.ndarray | None = Non
         np.maximum.at(wanted_profile, profiles.of_record, wanted)
         wanted_profile = wanted_profile[:-1]
     known = home.candidates
-    if wanted_profile is None and known is not None and (known.common, known.limit) == (model.common, model.block_limit):
+    if (
+        wanted_profile is None
+        and known is not None
+        and (known.common, known.limit) == (model.common, model.block_limit)
+    ):
         candidates = known.pairs
     else:
         of = None if wanted_profile is None else wanted_profile > 0

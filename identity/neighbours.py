@@ -65,7 +65,9 @@ class Spelled:
         """The texts in which slips are looked for: the last nine digits of phones, mailboxes without their host."""
         if kind not in self._slips:
             texts = pa.array(self._texts[kind], pa.string())
-            texts = pc.utf8_slice_codeunits(texts, -9) if kind == "phone" else pc.extract_regex(texts, _MAILBOX).field(0)
+            texts = (
+                pc.utf8_slice_codeunits(texts, -9) if kind == "phone" else pc.extract_regex(texts, _MAILBOX).field(0)
+            )
             self._slips[kind] = Slips(texts)
         return self._slips[kind]
 
@@ -110,7 +112,9 @@ def blocks_of_nights(
         mine = keys
         if there is not None:
             mine = {name: (profile[there[profile]], key[there[profile]]) for name, (profile, key) in keys.items()}
-        slips = {f"{kind} slip": slip_keys(several[kind], spelled.slips(kind), of, there) for kind in ("phone", "email")}
+        slips = {
+            f"{kind} slip": slip_keys(several[kind], spelled.slips(kind), of, there) for kind in ("phone", "email")
+        }
         found.append(Blocks([*mine, *slips], [*mine.values(), *slips.values()]))
     return found
 
@@ -135,9 +139,7 @@ def _scattered(number: np.ndarray) -> np.ndarray:
     return np.asarray(number ^ (number >> np.uint64(31)))
 
 
-def slip_keys(
-    code: np.ndarray, slips: Slips, of: np.ndarray | None = None, there: np.ndarray | None = None
-) -> Keys:
+def slip_keys(code: np.ndarray, slips: Slips, of: np.ndarray | None = None, there: np.ndarray | None = None) -> Keys:
     """Profiles by the pairs of values one slip apart that they hold one of; such a pair is a block of its own.
 
     Slips are looked for among the values of profiles that are `there`; `of`: only where a value of these profiles has

@@ -264,7 +264,12 @@ def test_pairs_come_and_go_with_what_exact_values_hold_together(
     model: str, before: str, now: str, pairs: tuple[list[Any], list[Any]]
 ) -> None:
     """Records a and b state all the while what they state; c has the telephones of both."""
-    rows = {"a": ("a", 7, 0, PHONES[0]), "b": ("b", 7, 1, PHONES[1]), "c": ("c", 7, 2, PHONES[0]), "+": ("+", 40, 0, None)}
+    rows = {
+        "a": ("a", 7, 0, PHONES[0]),
+        "b": ("b", 7, 1, PHONES[1]),
+        "c": ("c", 7, 2, PHONES[0]),
+        "+": ("+", 40, 0, None),
+    }
     home = Home()
     for there, wanted in zip((before, now), pairs, strict=True):
         records, assertions = stated([rows[key] for key in there])
