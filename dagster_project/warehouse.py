@@ -27,8 +27,8 @@ _CODE_THAT_SHAPES_ROWS = (
     ("attribution", "*.py"),
     ("prediction", "*.py"),
 )
-# How tables are written for others: level 1, and no dictionary of texts beyond 100 kB, take up to a fifth less time than
-# what is usual, and the files are no larger.
+# How tables are written for others: level 1, and no dictionary of texts beyond 100 kB, take up to a fifth less time
+# than what is usual, and the files are no larger.
 PARQUET = "compression zstd, compression_level 1, string_dictionary_page_size_limit 100000"
 # Whose change restates the rows that it touches, and no others; all but those of tags are built anew each night.
 _RULES_THAT_RESTATE = ("tag_rules.csv", "audiences.csv", "contact_policy.csv", "consents.csv", "suppressions.csv")

@@ -167,8 +167,8 @@ class Slips:
 
     Two such texts share one of the forms that are left when one character is dropped, or one is such a form of the
     other; so only texts with a common form are looked at (the deletion neighbourhood: T. Bocek, E. Hunt and B. Stiller,
-    Fast similarity search in large dictionaries, 2007). `of`: each text's number, the same for the same text, -1 for one
-    that is empty, and -1 at the end.
+    Fast similarity search in large dictionaries, 2007). `of`: each text's number, the same for the same text, -1 for
+    one that is empty, and -1 at the end.
     """
 
     def __init__(self, texts: pa.Array) -> None:
