@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,15 @@ class Evidence:
     rarity: np.ndarray
 
 
+class _Said(NamedTuple):
+    """What two groups say of each other altogether, a row a pair, and what that is worth."""
+
+    levels: np.ndarray
+    rarity: np.ndarray
+    fits: np.ndarray
+    against: np.ndarray
+
+
 def hold_together(n: int, union: np.ndarray, evidence: Evidence, judge: Judge, sure: float) -> np.ndarray:
     """The group that each of n groups ends up in. `union`: groups that hang together by sure pairs."""
     label = np.arange(n)
@@ -48,12 +58,17 @@ def hold_together(n: int, union: np.ndarray, evidence: Evidence, judge: Judge, s
     of_edge = union[low]
     if len(of_edge) == 0:
         return label
-    begins: list[int] = np.flatnonzero(np.diff(of_edge, prepend=-1)).tolist()
-    for begin, end in zip(begins, [*begins[1:], len(of_edge)], strict=True):
-        span = slice(begin, end)
+    said = _Said(levels, rarity, *judge(levels, rarity))
+    begins = np.flatnonzero(np.diff(of_edge, prepend=-1))
+    size = np.diff(begins, append=len(of_edge))
+    # Nobody contests the union of two.
+    two = begins[(size == 1) & (said.fits[begins] >= sure)]
+    label[high[two]] = low[two]
+    for begin, many in zip(begins[size > 1].tolist(), size[size > 1].tolist(), strict=True):
+        span = slice(begin, begin + many)
         members, codes = np.unique(np.concatenate([low[span], high[span]]), return_inverse=True)
-        half = end - begin
-        component = _Component(len(members), codes[:half], codes[half:], levels[span], rarity[span], judge)
+        of_these = _Said(*(column[span] for column in said))
+        component = _Component(len(members), codes[:many], codes[many:], of_these, judge)
         label[members] = members[component.grow(sure)]
     return label
 
@@ -72,19 +87,15 @@ def _altogether(
 class _Component:
     """Groups that hang together, and what each two of them say of each other."""
 
-    def __init__(
-        self, k: int, left: np.ndarray, right: np.ndarray, levels: np.ndarray, rarity: np.ndarray, judge: Judge
-    ) -> None:
-        fields = levels.shape[1]
+    def __init__(self, k: int, left: np.ndarray, right: np.ndarray, said: _Said, judge: Judge) -> None:
+        fields = said.levels.shape[1]
         self.levels = np.full((k, k, fields), -1, dtype=np.int8)
         self.rarity = np.zeros((k, k, fields))
+        self.fits, self.against = np.zeros((k, k)), np.zeros((k, k), dtype=bool)
         self.judge = judge
         for one, other in ((left, right), (right, left)):
-            self.levels[one, other], self.rarity[one, other] = levels, rarity
-        self.fits, self.against = np.zeros((k, k)), np.zeros((k, k), dtype=bool)
-        fits, against = judge(levels, rarity)
-        for one, other in ((left, right), (right, left)):
-            self.fits[one, other], self.against[one, other] = fits, against
+            self.levels[one, other], self.rarity[one, other] = said.levels, said.rarity
+            self.fits[one, other], self.against[one, other] = said.fits, said.against
 
     def grow(self, sure: float) -> np.ndarray:
         """The group of each, named by its smallest; the best union that nobody contests is made first."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,6 +55,23 @@ class Mixture:
     share: np.ndarray
     level: list[np.ndarray]
     family: np.ndarray
+
+    @cached_property
+    def logs(self) -> list[np.ndarray]:
+        """By field, a row a level: the logarithms of its shares; at the end, for a level that is not known, nothing."""
+        return [np.vstack([np.log(table).T, np.zeros(len(table))]) for table in self.level]
+
+    @cached_property
+    def family_logs(self) -> np.ndarray:
+        """What the level of the given name adds to that of the family name among strangers."""
+        added = np.log(self.family / self.level[_FAMILY][_STRANGERS])
+        return np.column_stack([added, np.zeros(len(added))])
+
+    @cached_property
+    def unlike(self) -> list[np.ndarray]:
+        """By field and level, whether one person's records are hardly ever so."""
+        found = [table[_PERSON] < _HARDLY * table[[_HOUSEHOLD, _STRANGERS]].max(axis=0) for table in self.level]
+        return [np.append(levels, False) for levels in found]
 
 
 @dataclass(frozen=True)
@@ -128,23 +146,18 @@ def probability(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float
 def speaks_against(levels: np.ndarray, mixture: Mixture) -> np.ndarray:
     """Whether a field is unlike as one person's records hardly ever are."""
     found = np.zeros(len(levels), dtype=bool)
-    for at, table in enumerate(mixture.level):
-        unlike = table[_PERSON] < _HARDLY * table[[_HOUSEHOLD, _STRANGERS]].max(axis=0)
-        found |= (levels[:, at] >= 0) & unlike[levels[:, at]]
+    for at, unlike in enumerate(mixture.unlike):
+        found |= unlike[levels[:, at]]
     return found
 
 
 def _posterior(levels: np.ndarray, mixture: Mixture, rarity: np.ndarray | float = 0.0) -> np.ndarray:
     shares = np.array([*mixture.share, 1.0 - mixture.share.sum()])
     log = np.tile(np.log(shares), (len(levels), 1))
-    for at, table in enumerate(mixture.level):
-        known = np.flatnonzero(levels[:, at] >= 0)
-        log[known] += np.log(table)[:, levels[known, at]].T
+    for at, table in enumerate(mixture.logs):
+        log += table[levels[:, at]]
         if at == _FAMILY:
-            given = levels[known, _GIVEN].astype(np.int64) + 1
-            log[known, _STRANGERS] += np.log(
-                mixture.family[given, levels[known, at]] / table[_STRANGERS, levels[known, at]]
-            )
+            log[:, _STRANGERS] += mixture.family_logs[levels[:, _GIVEN].astype(np.int64) + 1, levels[:, at]]
     log[:, _STRANGERS] += rarity
     log -= log.max(axis=1, keepdims=True, initial=-1e9)
     found = np.exp(log)
