@@ -40,6 +40,21 @@ def test_a_torn_last_line_is_no_publication_and_is_overwritten(tmp_path):
     assert [entry.run_id for entry in decisions.publications()] == ["run1", "run2"]
 
 
+def test_what_cannot_be_written_is_not_published_without(tmp_path, monkeypatch):
+    company = Company(tmp_path)
+    written = Decisions.write_table
+
+    def full(decisions, table, run_id, rows):
+        if table == "identity":
+            raise OSError(28, "No space left on device")
+        return written(decisions, table, run_id, rows)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(Decisions, "write_table", full)
+        company.run({"r1": 0})
+    assert company.decisions.publications() == []
+
+
 def test_only_records_new_moved_or_gone_are_decided(tmp_path):
     company = Company(tmp_path)
     company.run({"r1": 0, "r2": 0})

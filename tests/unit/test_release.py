@@ -104,6 +104,18 @@ def test_tables_that_hold_rows_of_a_stale_source_say_so(house):
         assert dict(reader.execute(comments).fetchall())["customers"] == "one person's row"
 
 
+def test_a_table_that_cannot_be_written_to_parquet_ends_the_run_and_the_next_one_publishes(house, monkeypatch):
+    def full(cursor, table, file):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(release, "_write_parquet", full)
+        publish(house, "run1", 1)
+    assert release.current(house) is None
+    publish(house, "run2", 2)
+    assert net(house.published / "omnihouse.duckdb") == 2
+
+
 def test_a_crash_after_the_rename_is_noted_and_one_before_it_is_cleared(house):
     decisions = Decisions(house.lake)
     publish(house, "run1", 1)
