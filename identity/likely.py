@@ -363,9 +363,10 @@ class Home:
         codes = several[name] if name in several else single[name][:, None]
         given, family = single["given_name"], single["family_name"]
         row, column = np.nonzero((codes >= 0) & (given >= 0)[:, None])
-        full = given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1
-        pairs = np.unique(np.stack([codes[row, column], full]), axis=1)
-        return np.bincount(pairs[0], minlength=len(self.profiles.texts[name]))
+        full = np.unique(given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1, return_inverse=True)[1]
+        width = int(full.max(initial=0)) + 1
+        once = neighbours.distinct(codes[row, column].astype(np.int64) * width + full)
+        return np.bincount(once // width, minlength=len(self.profiles.texts[name]))
 
     def common(self, name: str) -> list[str]:
         """Values with more names than a household has."""

@@ -49,8 +49,8 @@ def test_what_cannot_be_written_is_not_published_without(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         return written(decisions, table, run_id, rows)
 
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
-        patched.setattr(Decisions, "write_table", full)
+    monkeypatch.setattr(Decisions, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
         company.run({"r1": 0})
     assert company.decisions.publications() == []
 
