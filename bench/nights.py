@@ -36,7 +36,7 @@ GLOBAL = (
     *("int_customers__purchase_days", "int_customers__value_histories", "int_customers__value_holdout"),
     "int_customers__value_fits",
 )
-_SHOWN = 25  # models by their seconds
+_SHOWN = 25  # models by their seconds, and by memory
 
 
 def measure(persons: int, shares: list[float], folder: Path) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def run_night(retailer: Retailer, number: int) -> dict[str, Any]:
         **whole,
         "start_up_seconds": round(whole["seconds"] - inside, 2),
         "stages": found,
-        "models": _models(retailer.home, found["transform (dbt)"]["seconds"]),
+        "models": _models(retailer.home, found["transform (dbt)"]["seconds"], watched),
     }
 
 
@@ -117,17 +117,16 @@ def _window(step: dict[str, Any]) -> tuple[float, float]:
     return begin, begin + step["seconds"]
 
 
-def _models(home: Path, stage_seconds: float) -> dict[str, Any]:
-    """What dbt says of its nodes: two at a time, so their seconds are scaled to the time that they took together."""
+def _models(home: Path, stage_seconds: float, watched: Watched) -> dict[str, Any]:
+    """What dbt says of its nodes: two at a time, so their seconds are scaled to the time that they took together.
+
+    `most_memory_mb`: what all processes of the run held at most while a node was worked on.
+    """
     results = json.loads((home / "dbt" / "target" / "run_results.json").read_text())["results"]
     timed = {result["unique_id"]: result["execution_time"] for result in results}
-    moments = [
-        datetime.fromisoformat(timing[edge].replace("Z", "+00:00")).timestamp()
-        for result in results
-        for timing in result["timing"]
-        for edge in ("started_at", "completed_at")
-    ]
+    moments = [moment for result in results for timing in result["timing"] for moment in _span(timing)]
     together = max(moments) - min(moments)
+    held = {result["unique_id"]: _peak_mb(result, watched) for result in results}
     scale = together / max(sum(timed.values()), 0.01)
     tests = sum(seconds for name, seconds in timed.items() if name.startswith("test."))
     models = {name.rsplit(".", 1)[-1]: seconds for name, seconds in timed.items() if not name.startswith("test.")}
@@ -145,7 +144,23 @@ def _models(home: Path, stage_seconds: float) -> dict[str, Any]:
             name: round(scale * seconds, 2)
             for name, seconds in sorted(models.items(), key=lambda item: -item[1])[:_SHOWN]
         },
+        "most_memory_mb": {
+            name.split(".", 2)[-1]: peak for name, peak in sorted(held.items(), key=lambda item: -item[1])[:_SHOWN]
+        },
     }
+
+
+def _peak_mb(result: dict[str, Any], watched: Watched) -> float:
+    spans = [_span(timing) for timing in result["timing"] if timing["name"] == "execute"]
+    return max((watched.figures(*span)["peak_mb"] for span in spans), default=0)
+
+
+def _span(timing: dict[str, str]) -> tuple[float, float]:
+    begin, end = (
+        datetime.fromisoformat(timing[edge].replace("Z", "+00:00")).timestamp()
+        for edge in ("started_at", "completed_at")
+    )
+    return begin, end
 
 
 def _upstream(home: Path, names: tuple[str, ...]) -> set[str]:
