@@ -304,6 +304,10 @@ class Home:
         """What blocks need of the texts of all profiles, for who asks several times about some of them."""
         return neighbours.Spelled(self.both_nights.texts)
 
+    def named(self, keys: pa.ChunkedArray) -> np.ndarray:
+        """By record, whether its key is among these."""
+        return np.asarray(pc.is_in(self.key, value_set=_strings(keys)).to_numpy(zero_copy_only=False))
+
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Every group with every profile its records show."""
         shown = np.flatnonzero(self.profiles.of_record >= 0)
@@ -363,7 +367,7 @@ class Home:
         codes = several[name] if name in several else single[name][:, None]
         given, family = single["given_name"], single["family_name"]
         row, column = np.nonzero((codes >= 0) & (given >= 0)[:, None])
-        full = np.unique(given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1, return_inverse=True)[1]
+        full = neighbours.numbered(given[row] * (int(family.max(initial=0)) + 2) + family[row] + 1)
         width = int(full.max(initial=0)) + 1
         once = neighbours.distinct(codes[row, column].astype(np.int64) * width + full)
         return np.bincount(once // width, minlength=len(self.profiles.texts[name]))

@@ -72,21 +72,22 @@ class Spelled:
         return self._slips[kind]
 
 
-def blocks_of(
-    profiles: Profiles, spelled: Spelled, of: np.ndarray | None = None, there: np.ndarray | None = None
-) -> Blocks:
-    """Every key of every profile, or of those that are `there`; a key is the same number whoever is there.
+def blocks_of(profiles: Profiles, spelled: Spelled, of: np.ndarray | None = None) -> Blocks:
+    """Every key of every profile; `spelled`: of the profiles' texts.
 
-    `of`: only keys that one of these profiles has, there or not, and which slips are looked at because of their values;
-    whoever else has such a key is with it. `spelled`: of the profiles' texts.
+    `of`: only keys that one of these profiles has, and which slips are looked at because of their values; whoever else
+    has such a key is with it.
     """
-    return blocks_of_nights(profiles, spelled, of, [there])[0]
+    return blocks_of_nights(profiles, spelled, of, [None])[0]
 
 
 def blocks_of_nights(
     profiles: Profiles, spelled: Spelled, of: np.ndarray | None, nights: Sequence[np.ndarray | None]
 ) -> list[Blocks]:
-    """`blocks_of` by who was there on each of some nights."""
+    """`blocks_of` those who were there on each of some nights; None: everybody.
+
+    A key is the same number whoever is there, and `of` may name profiles that are not.
+    """
     single, several, codes = profiles.single, profiles.several, spelled.codes
     given, family = (codes[name][single[f"{name}_name"]] for name in ("given", "family"))
     sounding = codes["family sound"][single["family_name"]]
@@ -152,9 +153,9 @@ def slip_keys(code: np.ndarray, slips: Slips, of: np.ndarray | None = None, ther
     end = np.concatenate([left, right])
     order = np.argsort(end, kind="stable")
     pair, end = pair[order], end[order]
-    ends = np.zeros(len(stated) + 1, dtype=bool)
-    ends[end] = True
-    profile, place = np.nonzero(ends[table])
+    paired = np.zeros(len(stated) + 1, dtype=bool)
+    paired[end] = True
+    profile, place = np.nonzero(paired[table])
     value = table[profile, place]
     begins, ends = np.searchsorted(end, value), np.searchsorted(end, value, side="right")
     counts = ends - begins
@@ -205,8 +206,7 @@ class Slips:
         # Most forms have one text alone.
         order = np.argsort(forms)
         forms = forms[order]
-        common = np.zeros(len(forms), dtype=bool)
-        common[1:] = forms[1:] == forms[:-1]
+        common = ~_first_of_each(forms)
         common[:-1] |= common[1:]
         keys = owners[order[common]], forms[common]
         del owners, forms, order, common
@@ -341,7 +341,7 @@ def _held(columns: tuple[np.ndarray, ...], of: np.ndarray | None) -> Keys:
     profile = np.flatnonzero(said).astype(np.int32)
     key = columns[0][profile].astype(np.int64)
     for column in columns[1:]:
-        key = _numbered(key * (int(column.max(initial=0)) + 1) + column[profile])
+        key = numbered(key * (int(column.max(initial=0)) + 1) + column[profile])
     if of is not None and len(columns) > 1:
         held = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
         held[key[of[profile]]] = True
@@ -359,7 +359,7 @@ def _said_by(codes: np.ndarray, of: np.ndarray | None) -> np.ndarray:
     return np.asarray(said[codes])
 
 
-def _numbered(key: np.ndarray) -> np.ndarray:
+def numbered(key: np.ndarray) -> np.ndarray:
     """The keys as numbers from 0, in their order."""
     order = np.argsort(key)
     number = np.empty(len(key), dtype=np.int64)
@@ -389,12 +389,18 @@ def among(numbers: np.ndarray, few: np.ndarray) -> np.ndarray:
     found = np.zeros(len(numbers), dtype=bool)
     if not len(few):
         return found
-    # Most are told from their scattered last bits alone, without a search.
-    marks = np.zeros(1 << _MARKS, dtype=bool)
-    marks[few.astype(np.uint64) * _ODD >> np.uint64(64 - _MARKS)] = True
-    perhaps = np.flatnonzero(marks[numbers.astype(np.uint64, copy=False) * _ODD >> np.uint64(64 - _MARKS)])
+    perhaps = np.arange(len(numbers))
+    if len(few) < len(numbers):
+        # Most are told from some scattered bits alone, without a search.
+        marks = np.zeros(1 << _MARKS, dtype=bool)
+        marks[_some_bits(few)] = True
+        perhaps = np.flatnonzero(marks[_some_bits(numbers)])
     some = numbers[perhaps]
     at = np.searchsorted(few, some)
     at[at == len(few)] = 0
     found[perhaps[few[at] == some]] = True
     return found
+
+
+def _some_bits(numbers: np.ndarray) -> np.ndarray:
+    return np.asarray(numbers.astype(np.uint64, copy=False) * _ODD >> np.uint64(64 - _MARKS))

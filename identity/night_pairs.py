@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from identity.kept import COLUMNS, Tonight, rows_of
 from identity.resolution import Likely
@@ -92,8 +91,7 @@ class NightPairs:
         gone = query(f"from ({before}) anti join stated using (record_key, stated)", stated=self.stated)
         came = query(f"from new anti join ({before}) using (record_key, stated)", new=new)["record_key"]
         home = Home(self.stated, named, gone["stated"])
-        has_come = pc.is_in(home.key, value_set=came.combine_chunks()).to_numpy(zero_copy_only=False)
-        wanted = shifted(home, has_come, self._model)
+        wanted = shifted(home, home.named(came), self._model)
         parted = query(
             "with kept as (select record_key, last.exact_group as before, groups.exact_group as now"
             " from last join groups using (record_key) where part = 'member'),"
@@ -101,8 +99,7 @@ class NightPairs:
             " select record_key from kept semi join torn using (before)",
             groups=groups,
         )["record_key"]
-        is_parted = pc.is_in(home.key, value_set=parted.combine_chunks()).to_numpy(zero_copy_only=False)
-        np.maximum(wanted, is_parted, out=wanted)
+        np.maximum(wanted, home.named(parted), out=wanted)
         looked_at = pa.table({"record_key": home.key, "wanted": pa.array(wanted)}).filter(pa.array(wanted > 0))
         fresh = score_likely(home, self._model, wanted)
         del home
